@@ -1,0 +1,40 @@
+/// A run of bytes inside the buffer that holds a message's head; offsets count from the head's first byte.
+/// A head is at most 1 MiB, so 32 bits suffice.
+package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
+    package var start: UInt32
+    package var count: UInt32
+
+    package init(start: UInt32, count: UInt32) {
+        self.start = start
+        self.count = count
+    }
+
+    package static let empty = ByteRange(start: 0, count: 0)
+
+    package var end: UInt32 { start &+ count }
+    package var isEmpty: Bool { count == 0 }
+}
+
+/// One field line (RFC 9110 section 5): its name as sent, and its value without surrounding white space.
+package struct FieldRange: BitwiseCopyable, Hashable, Sendable {
+    package var name: ByteRange
+    package var value: ByteRange
+
+    package init(name: ByteRange, value: ByteRange) {
+        self.name = name
+        self.value = value
+    }
+}
+
+/// The parts of a request's target and control data that routing reads, as ranges of the head's bytes.
+/// `query` excludes the `?`; `hasQuery` tells an empty query from none. `authority` is the absolute-form target's
+/// authority when there is one, else the Host field's value (`:authority` in HTTP/2).
+package struct RequestRanges: BitwiseCopyable, Hashable, Sendable {
+    package var method: ByteRange = .empty
+    package var path: ByteRange = .empty
+    package var query: ByteRange = .empty
+    package var authority: ByteRange = .empty
+    package var hasQuery = false
+
+    package init() {}
+}
