@@ -6,7 +6,7 @@ package enum Filter: Sendable {
 
 /// HTTPHeaderFilter: `set` overwrites or creates, `add` appends, `remove` deletes. Names compare without case and
 /// occur once across the three lists.
-package struct HeaderModifier: Sendable {
+package struct HeaderModifier: Hashable, Sendable {
     package struct Field: Hashable, Sendable {
         package let name: [UInt8]
         package let value: [UInt8]
@@ -27,34 +27,44 @@ package struct HeaderModifier: Sendable {
     }
 }
 
-package enum PathModifier: Hashable, Sendable {
-    case replaceFullPath([UInt8])
-    /// `match` is the rule's one PathPrefix value.
-    case replacePrefixMatch(match: [UInt8], replacement: [UInt8])
-}
+/// Header modifiers that run one after the other, reduced to what one pass over a message does: lines with a name in
+/// `dropped` go, and `added` come behind the others. A modifier that sets or removes a name undoes what earlier ones
+/// gave it; one that adds puts a line behind, which is the same field with the values joined (RFC 9110 section 5.3).
+package struct HeaderEdits: Hashable, Sendable {
+    /// In lower case, no duplicates.
+    package private(set) var dropped: [[UInt8]] = []
+    package private(set) var added: [HeaderModifier.Field] = []
 
-package struct URLRewrite: Hashable, Sendable {
-    package let hostname: [UInt8]?
-    package let path: PathModifier?
+    package init(_ modifiers: some Sequence<HeaderModifier>) {
+        for modifier in modifiers {
+            for name in modifier.remove { drop(name) }
+            for field in modifier.set {
+                drop(field.name)
+                added.append(field)
+            }
+            added += modifier.add
+        }
+    }
 
-    package init(hostname: [UInt8]?, path: PathModifier?) {
-        self.hostname = hostname
-        self.path = path
+    private mutating func drop(_ name: [UInt8]) {
+        let lowercased = asciiLowercased(name)
+        added.removeAll { asciiLowercased($0.name) == lowercased }
+        if !dropped.contains(lowercased) { dropped.append(lowercased) }
     }
 }
 
-package struct Redirect: Hashable, Sendable {
-    package let scheme: [UInt8]?
-    package let hostname: [UInt8]?
-    package let port: UInt16?
-    package let path: PathModifier?
-    package let status: UInt16
+extension [Filter] {
+    /// What the request modifiers among them do, in their order.
+    package var requestEdits: HeaderEdits {
+        HeaderEdits(lazy.compactMap { if case .requestHeaderModifier(let modifier) = $0 { modifier } else { nil } })
+    }
 
-    package init(scheme: [UInt8]?, hostname: [UInt8]?, port: UInt16?, path: PathModifier?, status: UInt16) {
-        self.scheme = scheme
-        self.hostname = hostname
-        self.port = port
-        self.path = path
-        self.status = status
+    /// What the response modifiers among them do, in their order.
+    package var responseEdits: HeaderEdits {
+        HeaderEdits(lazy.compactMap { if case .responseHeaderModifier(let modifier) = $0 { modifier } else { nil } })
+    }
+
+    package var urlRewrites: [URLRewrite] {
+        compactMap { if case .urlRewrite(let rewrite) = $0 { rewrite } else { nil } }
     }
 }

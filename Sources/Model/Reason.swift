@@ -1,5 +1,5 @@
 /// Why Weir itself answered a request: the value of `x-weir-reason`, a fixed vocabulary that the README documents.
-package enum Reason: String, Sendable, CaseIterable, Codable {
+package enum Reason: String, BitwiseCopyable, Sendable, CaseIterable, Codable {
     case noRouteMatched = "no-route-matched"
     case noBackendRefs = "no-backend-refs"
     case allWeightsZero = "all-weights-zero"

@@ -12,28 +12,50 @@ package final class Snapshot: Sendable {
     /// index is free or still in quarantine. An address keeps its index for as long as a Service has it.
     package let frontends: [Frontend?]
 
-    private let byName: [ObjectName: Int]
-    private let byAddress: [IPAddress: Int]
+    private let indices: [IPAddress: UInt32]
 
     package init(generation: UInt64, services: [Service], frontends: [Frontend?]) {
         self.generation = generation
+        self.services = services.sorted { $0.name < $1.name }
+        self.frontends = frontends
+        indices = Dictionary(
+            frontends.enumerated().compactMap { index, frontend in frontend.map { ($0.address, UInt32(index)) } },
+            uniquingKeysWith: { first, _ in first })
+    }
+
+    /// For who has them at hand: `services` are sorted by name, and `indices` has every address in `frontends`; it may
+    /// have more.
+    package init(generation: UInt64, sorted services: [Service], frontends: [Frontend?], indices: [IPAddress: UInt32]) {
+        self.generation = generation
         self.services = services
         self.frontends = frontends
-        byName = Dictionary(uniqueKeysWithValues: services.enumerated().map { ($1.name, $0) })
-        byAddress = Dictionary(
-            frontends.enumerated().compactMap { index, frontend in frontend.map { ($0.address, index) } },
-            uniquingKeysWith: { first, _ in first })
+        self.indices = indices
     }
 
     package static let empty = Snapshot(generation: 0, services: [], frontends: [])
 
     package func service(_ name: ObjectName) -> Service? {
-        byName[name].map { services[$0] }
+        let index = services.firstIndex(ofServiceNamed: name)
+        return index < services.count && services[index].name == name ? services[index] : nil
     }
 
     /// The frontend that owns a ClusterIP.
     package func frontend(address: IPAddress) -> Frontend? {
-        byAddress[address].flatMap { frontends[$0] }
+        guard let index = indices[address], Int(index) < frontends.count else { return nil }
+        return frontends[Int(index)].flatMap { $0.address == address ? $0 : nil }
+    }
+}
+
+extension [Service] {
+    /// Where a Service of that name is, or belongs, in an array sorted by name.
+    package func firstIndex(ofServiceNamed name: ObjectName) -> Int {
+        var low = startIndex
+        var high = endIndex
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].name < name { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }
 
@@ -110,14 +132,25 @@ package final class Backend: Sendable {
     package let service: ObjectName
     package let port: UInt16
     package let appProtocol: String?
-    /// Ready endpoints, sorted; no duplicates.
+    /// Ready endpoints, sorted: all IPv4 ones first; no duplicates.
     package let endpoints: [Endpoint]
+    private let firstIPv6: Int
 
     package init(service: ObjectName, port: UInt16, appProtocol: String?, endpoints: [Endpoint]) {
         self.service = service
         self.port = port
         self.appProtocol = appProtocol
-        self.endpoints = endpoints
+        var seen: Set<EndpointPlace> = []
+        let sorted = endpoints.sorted().filter { seen.insert(EndpointPlace($0)).inserted }
+        self.endpoints = sorted
+        firstIPv6 = sorted.firstIndex { !$0.address.isIPv4 } ?? sorted.count
+    }
+
+    /// The indices of the endpoints that a client may be given that dialled an address of one family: those of that
+    /// family, since its pod surely has it; those of the other when there are none. A pod with both has one share.
+    package func endpoints(forIPv4 client: Bool) -> Range<Int> {
+        let own = client ? 0..<firstIPv6 : firstIPv6..<endpoints.count
+        return own.isEmpty ? 0..<endpoints.count : own
     }
 }
 
@@ -131,5 +164,28 @@ package struct Endpoint: Hashable, Sendable {
         self.address = address
         self.port = port
         self.pod = pod
+    }
+}
+
+extension Endpoint: Comparable {
+    package static func < (a: Self, b: Self) -> Bool {
+        if a.address != b.address { return a.address < b.address }
+        if a.port != b.port { return a.port < b.port }
+        switch (a.pod, b.pod) {
+        case (let own?, let other?): return own < other
+        case (.some, nil): return true
+        case (nil, _): return false
+        }
+    }
+}
+
+/// What makes two endpoints the same destination, whatever Pod they are said to be.
+private struct EndpointPlace: Hashable {
+    let address: IPAddress
+    let port: UInt16
+
+    init(_ endpoint: Endpoint) {
+        address = endpoint.address
+        port = endpoint.port
     }
 }
