@@ -1,4 +1,4 @@
-/// A run of bytes inside the buffer that holds a message's head; offsets count from the head's first byte.
+/// A run of bytes inside the buffer that was given to a parser; offsets count from that buffer's first byte.
 /// A head is at most 1 MiB, so 32 bits suffice.
 package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
     package var start: UInt32
@@ -19,16 +19,25 @@ package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
 package struct FieldRange: BitwiseCopyable, Hashable, Sendable {
     package var name: ByteRange
     package var value: ByteRange
+    /// The name, when it is one that the codec or the proxy acts on.
+    package var known: KnownField
+    /// A proxy must not forward this line: the field is hop-by-hop, or the Connection field names it
+    /// (RFC 9110 section 7.6.1). Never set for Host and Content-Length, which Connection cannot take away.
+    package var hopByHop: Bool
 
-    package init(name: ByteRange, value: ByteRange) {
+    package init(name: ByteRange, value: ByteRange, known: KnownField = .other, hopByHop: Bool = false) {
         self.name = name
         self.value = value
+        self.known = known
+        self.hopByHop = hopByHop
     }
 }
 
 /// The parts of a request's target and control data that routing reads, as ranges of the head's bytes.
 /// `query` excludes the `?`; `hasQuery` tells an empty query from none. `authority` is the absolute-form target's
 /// authority when there is one, else the Host field's value (`:authority` in HTTP/2).
+/// `path` is not empty but in authority-form (CONNECT): an absolute-form target without a path has `/`, and
+/// asterisk-form has `*`.
 package struct RequestRanges: BitwiseCopyable, Hashable, Sendable {
     package var method: ByteRange = .empty
     package var path: ByteRange = .empty
