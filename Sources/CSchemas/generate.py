@@ -8,7 +8,9 @@ Kubernetes OpenAPI definitions, such as v1.37.0-local/_definitions.json of the P
 
 Each line is `APIVERSION KIND`, a tab, and one JSON object: `schema`, `definitions` that its `$ref`s name, `scope`, and
 `nullIsAbsent` for kinds that the API server decodes into its own types. Descriptions are stripped and equal parts are
-written once. What the OpenAPI definitions leave to the API server's code is added from CORE below.
+written once. What the OpenAPI definitions leave to the API server's code is added from CORE below. Fields that other
+releases of the Gateway API write otherwise are added too, so that a manifest for either is read: `sessionPersistence`
+as v1.7.0 has it (cookie, header) and as v1.5 had it (idleTimeout).
 Needs PyYAML.
 """
 import glob
@@ -144,6 +146,25 @@ CORE = {
     "io.k8s.api.core.v1.PodCondition": {
         "properties": {"status": {"enum": ["True", "False", "Unknown"]}}, "required": ["type", "status"]},
 }
+TOKEN = {"type": "string", "minLength": 1, "maxLength": 256, "pattern": r"^[A-Za-z0-9!#$%&'*+\-.^_\x60|~]+$"}
+SESSION_PERSISTENCE = {
+    "idleTimeout": {"type": "string", "pattern": "^([0-9]{1,5}(h|m|s|ms)){1,4}$"},
+    "cookie": {
+        "type": "object",
+        "properties": {
+            "name": TOKEN,
+            "lifetimeType": {"type": "string", "default": "Session", "enum": ["Permanent", "Session"]},
+            "path": {"type": "string", "default": "/", "maxLength": 1024}}},
+    "header": {"type": "object", "properties": {"name": TOKEN}, "required": ["name"]},
+}
+SESSION_PERSISTENCE_RULES = [
+    rule("!has(self.cookie) || !has(self.cookie.lifetimeType) || self.cookie.lifetimeType != 'Permanent' || "
+         "has(self.absoluteTimeout)", "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"),
+    rule("!has(self.cookie) || self.type == 'Cookie'", "cookie must be nil if type is not Cookie"),
+    rule("!has(self.header) || self.type == 'Header'", "header must be nil if type is not Header"),
+    rule("!(has(self.cookie) || has(self.header)) || !(has(self.sessionName) || has(self.cookieConfig))",
+         "cookie and header exclude sessionName and cookieConfig, which are their older forms"),
+]
 META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 KINDS = [
     ("v1", "Namespace", "io.k8s.api.core.v1.Namespace", "Cluster"),
@@ -210,6 +231,18 @@ def add(node, extra):
             node["required"] = sorted(set(node.get("required", [])) | set(value))
         elif key != "metadata":
             node[key] = value
+
+
+def add_releases(node):
+    """Adds the fields of `sessionPersistence` that other releases have."""
+    for name, child in node.get("properties", {}).items():
+        if name == "sessionPersistence":
+            child["properties"] = {**child["properties"], **SESSION_PERSISTENCE}
+            child["x-kubernetes-validations"] = child["x-kubernetes-validations"] + SESSION_PERSISTENCE_RULES
+        add_releases(child)
+    for key in ("items", "additionalProperties"):
+        if isinstance(node.get(key), dict):
+            add_releases(node[key])
 
 
 def references(node):
@@ -323,6 +356,7 @@ def main(crds, definitions_path):
                 if not version["served"]:
                     continue
                 schema = strip(version["schema"]["openAPIV3Schema"])
+                add_releases(schema)
                 definitions = {}
                 schema = intern(schema, definitions)
                 schema["properties"]["metadata"] = {"$ref": META}

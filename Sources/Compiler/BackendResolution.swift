@@ -13,7 +13,7 @@ struct BackendTable {
     private var ports: [ObjectName: [Key]] = [:]
 
     /// Brings the backends of one Service up to date; true when any differs from before.
-    mutating func refresh(_ name: ObjectName, in inventory: Inventory) -> Bool {
+    mutating func refresh(_ name: ObjectName, in inventory: Inventory, policy: TrafficPolicy?) -> Bool {
         let old = ports.removeValue(forKey: name) ?? []
         var changed = false
         var keys: [Key] = []
@@ -28,9 +28,11 @@ struct BackendTable {
                 let key = Key(service: name, port: number, transport: transport)
                 let new = Backend(
                     service: name, port: number, appProtocol: port.appProtocol,
-                    endpoints: servingEndpoints(of: port, in: slices))
+                    endpoints: servingEndpoints(of: port, in: slices), trafficPolicy: policy)
                 keys.append(key)
-                if let known = backends[key], known.endpoints == new.endpoints, known.appProtocol == new.appProtocol {
+                if let known = backends[key], known.endpoints == new.endpoints, known.appProtocol == new.appProtocol,
+                    known.trafficPolicy == new.trafficPolicy
+                {
                     continue
                 }
                 backends[key] = new
@@ -61,6 +63,10 @@ struct BackendReference {
         self.init(ref.group, ref.kind, ref.namespace, ref.name, ref.port, route)
     }
 
+    init(_ ref: BackendObjectReference, of route: ObjectName) {
+        self.init(ref.group, ref.kind, ref.namespace, ref.name, ref.port, route)
+    }
+
     init(_ ref: BackendRef, of route: ObjectName) {
         self.init(ref.group, ref.kind, ref.namespace, ref.name, ref.port, route)
     }
@@ -80,8 +86,16 @@ enum ResolvedBackend {
     case backend(Backend)
     case invalid(Model.Reason, Verdict)
 
-    /// Names that stand for TLS or HTTP/2, which the proxy does not speak to backends; all others are HTTP/1.1.
-    private static let unservedProtocols: Set<String> = ["kubernetes.io/h2c", "kubernetes.io/wss", "https"]
+    /// Whether a backend of this appProtocol can be spoken to. The proxy speaks no TLS to backends, and gRPC does not
+    /// go through WebSocket; names that it does not know say nothing (KEP-3726), and `Backend.httpVersion` reads
+    /// the others.
+    private static func isServed(_ appProtocol: String, in kind: RouteKind) -> Bool {
+        switch appProtocol {
+        case "kubernetes.io/wss", "https": kind != .http && kind != .grpc
+        case "kubernetes.io/ws": kind != .grpc
+        default: true
+        }
+    }
 
     /// Routes of any namespace may name a Service of any other without a ReferenceGrant: a mesh route exposes nothing
     /// that its client could not reach by itself (GEP-1294). The upstream socket is the client pod's own, so
@@ -113,12 +127,12 @@ enum ResolvedBackend {
             self = notFound("Service \(name) has no \(transport.rawValue) port \(number)")
             return
         }
-        if kind == .http, let appProtocol = backend.appProtocol, Self.unservedProtocols.contains(appProtocol) {
+        if let appProtocol = backend.appProtocol, !Self.isServed(appProtocol, in: kind) {
             self = .invalid(
                 .backendProtocolUnsupported,
                 Verdict(
-                    .unsupportedProtocol, "appProtocol \(appProtocol) of Service \(name) port \(port) is not served yet"
-                ))
+                    .unsupportedProtocol,
+                    "appProtocol \(appProtocol) of Service \(name) port \(port) is not served to \(kind.rawValue)s"))
             return
         }
         self = .backend(backend)

@@ -6,7 +6,12 @@ package struct Compilation: Sendable {
     package let snapshot: Snapshot
     /// `status.parents` of ours, for every route that has a parentRef of ours; other controllers' entries are not in it.
     package let statuses: [ObjectKey: [RouteParentStatus]]
+    /// Our entries in `status.ancestors`, for every policy that targets a Service.
+    package let policyStatuses: [ObjectKey: [PolicyAncestorStatus]]
+    package let mesh: MeshDecision
     package let problems: [Problem]
+    /// Parents and fields that are for other controllers, and without effect here.
+    package let ignored: [Problem]
     /// False when the snapshot is the previous one.
     package let changed: Bool
 }
@@ -21,31 +26,6 @@ package struct Problem: Hashable, Sendable {
     package init(object: ObjectKey, field: String?, message: String) {
         self.object = object
         self.field = field
-        self.message = message
-    }
-}
-
-/// The Gateway API's condition reasons that a Service parent can have.
-enum ConditionReason: String {
-    case accepted = "Accepted"
-    case noMatchingParent = "NoMatchingParent"
-    case unsupportedValue = "UnsupportedValue"
-    case incompatibleFilters = "IncompatibleFilters"
-    case conflicted = "Conflicted"
-    case resolvedRefs = "ResolvedRefs"
-    case refNotPermitted = "RefNotPermitted"
-    case invalidKind = "InvalidKind"
-    case backendNotFound = "BackendNotFound"
-    case unsupportedProtocol = "UnsupportedProtocol"
-}
-
-/// A condition's reason and message, before it has a generation and a time.
-struct Verdict: Hashable {
-    let reason: ConditionReason
-    let message: String
-
-    init(_ reason: ConditionReason, _ message: String) {
-        self.reason = reason
         self.message = message
     }
 }

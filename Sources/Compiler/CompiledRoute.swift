@@ -26,7 +26,13 @@ final class CompiledRoute: Sendable {
     let backendServices: Set<ObjectName>
     /// The status entries that the object came with, for their transition times.
     let written: [RouteParentStatus]
-    private let spec: HTTPRouteSpec?
+    /// nil for kinds that are not served.
+    private let spec: Spec?
+
+    private enum Spec: Hashable {
+        case http(HTTPRouteSpec)
+        case grpc(GRPCRouteSpec)
+    }
 
     /// Services whose changes concern it.
     var services: Set<ObjectName> { backendServices.union(attachments.map(\.service)) }
@@ -46,15 +52,16 @@ final class CompiledRoute: Sendable {
         let route: CompiledRoute? =
             switch key.kind {
             case .httpRoute:
-                inventory.httpRoutes[key.name].map {
-                    CompiledRoute($0, key, unchanged: unchanged, inventory: inventory, backends: backends)
+                inventory.httpRoutes[key.name].map { route in
+                    CompiledRoute(
+                        route, .http, .http(route.spec), key, unchanged: unchanged, inventory: inventory
+                    ) { RouteRules(route, key, inventory: inventory, backends: backends) }
                 }
             case .grpcRoute:
                 inventory.grpcRoutes[key.name].map { route in
-                    let refs = (route.spec.rules ?? []).map { ($0.backendRefs ?? []) }
-                    return CompiledRoute(
-                        unserved: route, .grpc, key, inventory: inventory, backends: backends,
-                        references: refs.map { $0.map { BackendReference($0, of: ObjectName(key.name)) } })
+                    CompiledRoute(
+                        route, .grpc, .grpc(route.spec), key, unchanged: unchanged, inventory: inventory
+                    ) { RouteRules(route, key, inventory: inventory, backends: backends) }
                 }
             case .tlsRoute:
                 inventory.tlsRoutes[key.name].map {
@@ -74,16 +81,18 @@ final class CompiledRoute: Sendable {
         return route
     }
 
+    /// A route of a kind that is served; `rules` makes its rules when those of `unchanged` are not its own.
     private init(
-        _ route: HTTPRoute, _ key: ObjectKey, unchanged: CompiledRoute?, inventory: Inventory, backends: BackendTable
+        _ route: some RouteObject, _ kind: RouteKind, _ spec: Spec, _ key: ObjectKey, unchanged: CompiledRoute?,
+        inventory: Inventory, rules: () -> RouteRules
     ) {
         self.key = key
-        kind = .http
+        self.kind = kind
+        self.spec = spec
         name = ObjectName(key.name)
         generation = route.metadata.generation ?? 1
         creationTimestamp = route.metadata.creationTimestamp
-        attachments = Self.attachments(of: route, .http, key, inventory)
-        spec = route.spec
+        attachments = Self.attachments(of: route, kind, key, inventory)
         written = Self.written(route)
         if let unchanged, unchanged.spec == spec, unchanged.creationTimestamp == creationTimestamp {
             entries = unchanged.entries
@@ -95,7 +104,7 @@ final class CompiledRoute: Sendable {
             backendServices = unchanged.backendServices
             return
         }
-        let rules = HTTPRouteRules(route, ObjectName(key.name), key, inventory: inventory, backends: backends)
+        let rules = rules()
         entries = rules.entries
         refusal = rules.refusal
         claimsThoughRefused = rules.claimsThoughRefused
@@ -166,13 +175,8 @@ final class CompiledRoute: Sendable {
         entries.elementsEqual(other.entries) { $0.rule === $1.rule }
     }
 
-    /// Order of age (oldest first, no timestamp is youngest), then namespace/name.
     func precedes(_ other: CompiledRoute) -> Bool {
-        switch (creationTimestamp, other.creationTimestamp) {
-        case (let own?, let others?) where own != others: own < others
-        case (.some, nil): true
-        case (nil, .some): false
-        default: name < other.name
-        }
+        Seniority(creationTimestamp: creationTimestamp, name: name)
+            < Seniority(creationTimestamp: other.creationTimestamp, name: other.name)
     }
 }

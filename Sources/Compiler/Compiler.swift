@@ -8,6 +8,7 @@ package import Resources
 package struct Compiler {
     /// Our entries in `status.parents`.
     package static let controllerName = "weir.dev/mesh"
+    package static let defaultMeshName = "weir"
 
     private var routes: [ObjectKey: CompiledRoute] = [:]
     /// Routes by the Services that they name, as parent or backend.
@@ -18,12 +19,18 @@ package struct Compiler {
     private var claims: [ObjectName: ServiceClaims] = [:]
     private var statuses: [ObjectKey: [RouteParentStatus]] = [:]
     private var frontends = FrontendTable()
-    /// By object; without those that have none.
-    private var problemsByObject: [ObjectKey: [Problem]] = [:]
-    private var problems: [Problem] = []
+    private var policies: PolicyTable
+    private let meshName: String
+    private var mesh: MeshDecision?
+    private var problems = ProblemList()
+    private var ignored = ProblemList()
     private var snapshot = Snapshot.empty
 
-    package init() {}
+    /// `meshName` is the name of the XMesh that stands for this mesh.
+    package init(meshName: String = Compiler.defaultMeshName) {
+        self.meshName = meshName
+        policies = PolicyTable(meshName: meshName)
+    }
 
     /// - Parameters:
     ///   - changes: what `Inventory.apply` said since the last call.
@@ -40,8 +47,20 @@ package struct Compiler {
             if RouteKind(key.kind) != nil { touchedRoutes.insert(key) }
         }
         touchedServices.formUnion(reshapedServices)
+        var touchedPolicies = reshapedServices.reduce(into: Set<ObjectKey>()) { $0.formUnion(policies.targeting($1)) }
+        for key in changes.objects where key.kind == .xBackendTrafficPolicy {
+            touchedPolicies.insert(key)
+            for service in policies.recompile(key, inventory) {
+                touchedServices.insert(service)
+                touchedPolicies.formUnion(policies.targeting(service))
+            }
+        }
+        for key in touchedPolicies {
+            problems.report(policies.restate(key, inventory, timestamp: timestamp), of: key)
+        }
+        let decided = decideMesh(inventory, changes, timestamp: timestamp)
         // A route sees of a Service its shape and its backends.
-        for service in touchedServices where backends.refresh(service, in: inventory) {
+        for service in touchedServices where backends.refresh(service, in: inventory, policy: policies[service]) {
             reshapedServices.insert(service)
         }
         for service in reshapedServices { touchedRoutes.formUnion(routesByService[service] ?? []) }
@@ -68,7 +87,19 @@ package struct Compiler {
                 generation: snapshot.generation + 1, sorted: sortedServices.sorted, frontends: frontends.frontends,
                 indices: frontends.indices.byAddress)
         }
-        return Compilation(snapshot: snapshot, statuses: statuses, problems: problems, changed: changed)
+        return Compilation(
+            snapshot: snapshot, statuses: statuses, policyStatuses: policies.statuses, mesh: decided,
+            problems: problems.all(), ignored: ignored.all(), changed: changed)
+    }
+
+    /// Decides about the XMesh when it may differ from before.
+    private mutating func decideMesh(_ inventory: Inventory, _ changes: Changes, timestamp: String) -> MeshDecision {
+        let key = ObjectKey(kind: .xMesh, namespace: "", name: meshName)
+        if let mesh, !changes.objects.contains(key) { return mesh }
+        let decision = MeshDecision(inventory.xMeshes[key.name], named: meshName, timestamp: timestamp, previous: mesh)
+        problems.report(decision.problems, of: key)
+        mesh = decision
+        return decision
     }
 
     /// Compiles one route again; returns the Services that it claims or claimed.
@@ -82,16 +113,12 @@ package struct Compiler {
             routesByService[service]?.remove(key)
             if routesByService[service]?.isEmpty == true { routesByService[service] = nil }
         }
-        report(new?.problems ?? [], of: key)
+        let gatewayFields = inventory.route(key).map { GatewayFields($0, key) }
+        ignored.report(gatewayFields?.ignored ?? [], of: key)
+        problems.report((new?.problems ?? []) + (gatewayFields?.problems ?? []), of: key)
         routes[key] = new
         for service in new?.services ?? [] { routesByService[service, default: []].insert(key) }
         return Set(((old?.attachments ?? []) + (new?.attachments ?? [])).map(\.service))
-    }
-
-    private mutating func report(_ new: [Problem], of key: ObjectKey) {
-        guard problemsByObject[key] ?? [] != new else { return }
-        problemsByObject[key] = new.isEmpty ? nil : new
-        problems = problemsByObject.values.joined().sorted { ($0.object, $0.field ?? "") < ($1.object, $1.field ?? "") }
     }
 
     /// Brings one Service's ports, tables and addresses up to date.
@@ -116,7 +143,7 @@ package struct Compiler {
         }
         let outcome = frontends.place(name, services[name], at: usable?.frontendAddresses ?? [], now: now)
         let key = ObjectKey(kind: .service, namespace: name.namespace, name: name.name)
-        report(outcome.refused.map { Problem(object: key, field: "spec.clusterIPs", message: $0) }, of: key)
+        problems.report(outcome.refused.map { Problem(object: key, field: "spec.clusterIPs", message: $0) }, of: key)
         return outcome
     }
 
@@ -169,7 +196,7 @@ extension RouteKind {
     }
 
     /// Whether this version has the rules of this kind in force.
-    var isServed: Bool { self == .http }
+    var isServed: Bool { self == .http || self == .grpc }
 
     /// Rank among kinds that claim one port of one group; lower wins (GEP-1294, "Route precedence").
     var rank: Int? {

@@ -1,7 +1,21 @@
 import Model
 import Resources
 
-/// One filter of an HTTPRoute, made sense of.
+/// Why a filter cannot be made sense of, whatever this version serves; `field` is below the filter's own.
+struct FilterRefusal: Error {
+    let field: String
+    let message: String
+}
+
+/// Where the one backendRef of a mirror or of an authorization service leads.
+struct FilterBackend {
+    /// As written.
+    let service: ObjectName
+    let port: UInt16?
+    let target: WeightedBackend.Target
+}
+
+/// One filter of an HTTPRoute or a GRPCRoute, made sense of.
 enum TranslatedFilter {
     case filter(Filter)
     case redirect(Redirect)
@@ -11,8 +25,13 @@ enum TranslatedFilter {
     case refused(field: String, message: String)
 
     /// `prefix` is the rule's one PathPrefix value, nil when it has not exactly one match or the match is not by prefix.
-    init(_ filter: HTTPRouteFilter, prefix: [UInt8]?) {
-        do throws(Refusal) {
+    /// `resolve` is asked for a reference that must lead to a backend that a route of that kind can speak to, with the
+    /// field below the filter's own.
+    init(
+        _ filter: HTTPRouteFilter, of kind: RouteKind, prefix: [UInt8]?,
+        resolve: (BackendObjectReference, RouteKind, String) -> FilterBackend
+    ) {
+        do throws(FilterRefusal) {
             switch filter.type {
             case "RequestHeaderModifier":
                 self = .filter(
@@ -20,9 +39,24 @@ enum TranslatedFilter {
             case "ResponseHeaderModifier":
                 self = .filter(
                     .responseHeaderModifier(try Self.modifier(filter.responseHeaderModifier, "responseHeaderModifier")))
-            case "RequestRedirect":
+            case "RequestMirror":
+                let mirror = try Self.required(filter.requestMirror, "requestMirror")
+                self = .filter(
+                    .requestMirror(
+                        try RequestMirror(mirror, to: resolve(mirror.backendRef, kind, "requestMirror.backendRef"))))
+            case "CORS" where kind == .http:
+                self = .filter(.cors(try CORSPolicy(try Self.required(filter.cors, "cors"))))
+            case "ExternalAuth" where kind == .http:
+                let auth = try Self.required(filter.externalAuth, "externalAuth")
+                self = .filter(
+                    .externalAuth(
+                        try ExternalAuth(
+                            auth,
+                            by: resolve(
+                                auth.backendRef, auth.protocol == "GRPC" ? .grpc : .http, "externalAuth.backendRef"))))
+            case "RequestRedirect" where kind == .http:
                 self = .redirect(try Self.redirect(filter.requestRedirect ?? HTTPRequestRedirect(), prefix))
-            case "URLRewrite":
+            case "URLRewrite" where kind == .http:
                 let rewrite = filter.urlRewrite ?? HTTPURLRewrite()
                 self = .filter(
                     .urlRewrite(
@@ -36,24 +70,24 @@ enum TranslatedFilter {
         }
     }
 
-    private struct Refusal: Error {
-        let field: String
-        let message: String
+    private static func required<Value>(_ value: Value?, _ field: String) throws(FilterRefusal) -> Value {
+        guard let value else { throw FilterRefusal(field: field, message: "is missing") }
+        return value
     }
 
     private static func redirect(
         _ redirect: HTTPRequestRedirect, _ prefix: [UInt8]?
-    ) throws(Refusal) -> Redirect {
+    ) throws(FilterRefusal) -> Redirect {
         guard let status = UInt16(exactly: redirect.statusCode), [301, 302, 303, 307, 308].contains(status) else {
-            throw Refusal(field: "requestRedirect.statusCode", message: "\(redirect.statusCode) is not served")
+            throw FilterRefusal(field: "requestRedirect.statusCode", message: "\(redirect.statusCode) is not served")
         }
         if let scheme = redirect.scheme, scheme != "http", scheme != "https" {
-            throw Refusal(field: "requestRedirect.scheme", message: "'\(scheme)' is not served")
+            throw FilterRefusal(field: "requestRedirect.scheme", message: "'\(scheme)' is not served")
         }
         var port: UInt16?
         if let number = redirect.port {
             guard let value = UInt16(exactly: number), value > 0 else {
-                throw Refusal(field: "requestRedirect.port", message: "\(number) is no port")
+                throw FilterRefusal(field: "requestRedirect.port", message: "\(number) is no port")
             }
             port = value
         }
@@ -64,7 +98,7 @@ enum TranslatedFilter {
     }
 
     /// What goes into a request line, a Host or a Location may hold no byte that ends it.
-    private static func hostname(_ text: String?, _ field: String) throws(Refusal) -> [UInt8]? {
+    private static func hostname(_ text: String?, _ field: String) throws(FilterRefusal) -> [UInt8]? {
         guard let text else { return nil }
         let bytes = Array(text.utf8)
         let valid = bytes.allSatisfy { byte in
@@ -75,19 +109,19 @@ enum TranslatedFilter {
             default: false
             }
         }
-        guard valid, !bytes.isEmpty else { throw Refusal(field: field, message: "'\(text)' is no host name") }
+        guard valid, !bytes.isEmpty else { throw FilterRefusal(field: field, message: "'\(text)' is no host name") }
         return bytes
     }
 
     private static func path(
         _ modifier: HTTPPathModifier?, _ prefix: [UInt8]?, _ field: String
-    ) throws(Refusal) -> PathModifier? {
+    ) throws(FilterRefusal) -> PathModifier? {
         guard let modifier else { return nil }
-        func bytes(_ text: String?, _ name: String) throws(Refusal) -> [UInt8] {
+        func bytes(_ text: String?, _ name: String) throws(FilterRefusal) -> [UInt8] {
             let bytes = Array((text ?? "").utf8)
             // RFC 3986 section 3.3: a path ends at `?` and `#`; everything outside printable ASCII is encoded.
             for byte in bytes where !(0x21...0x7e).contains(byte) || byte == 0x3f || byte == 0x23 {
-                throw Refusal(field: "\(field).\(name)", message: "'\(text ?? "")' is no path")
+                throw FilterRefusal(field: "\(field).\(name)", message: "'\(text ?? "")' is no path")
             }
             return bytes
         }
@@ -96,42 +130,38 @@ enum TranslatedFilter {
             return .replaceFullPath(try bytes(modifier.replaceFullPath, "replaceFullPath"))
         case "ReplacePrefixMatch":
             guard let prefix else {
-                throw Refusal(
+                throw FilterRefusal(
                     field: field, message: "ReplacePrefixMatch needs a rule with exactly one match, by PathPrefix")
             }
             return .replacePrefixMatch(
                 match: prefix, replacement: try bytes(modifier.replacePrefixMatch, "replacePrefixMatch"))
-        default: throw Refusal(field: "\(field).type", message: "'\(modifier.type)' is not served")
+        default: throw FilterRefusal(field: "\(field).type", message: "'\(modifier.type)' is not served")
         }
     }
 
     /// Fields that routing and the framing of messages own (RFC 9110 sections 7.6.1 and 8.6; RFC 9112 section 9.6); a
     /// filter may not touch them.
-    private static let protected: Set<String> = [
+    static let protected: Set<String> = [
         "host", "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
         "content-length",
     ]
 
     private static func modifier(
         _ filter: Resources.HeaderModifier?, _ field: String
-    ) throws(Refusal) -> Model.HeaderModifier {
-        func name(_ text: String) throws(Refusal) -> [UInt8] {
+    ) throws(FilterRefusal) -> Model.HeaderModifier {
+        func name(_ text: String) throws(FilterRefusal) -> [UInt8] {
             guard !text.hasPrefix(":"), !protected.contains(text.lowercased()) else {
-                throw Refusal(field: field, message: "the field \(text) is not a filter's to change")
+                throw FilterRefusal(field: field, message: "the field \(text) is not a filter's to change")
             }
-            let bytes = Array(text.utf8)
-            guard !bytes.isEmpty, bytes.allSatisfy(isTokenByte) else {
-                throw Refusal(field: field, message: "'\(text)' is no field name")
-            }
-            return bytes
+            return try fieldName(text, field)
         }
-        func fields(_ headers: [HTTPHeader]?) throws(Refusal) -> [Model.HeaderModifier.Field] {
+        func fields(_ headers: [HTTPHeader]?) throws(FilterRefusal) -> [Model.HeaderModifier.Field] {
             var fields: [Model.HeaderModifier.Field] = []
             for header in headers ?? [] {
                 let value = Array(header.value.utf8)
                 // RFC 9110 section 5.5: what ends a line, or could, is no part of a value.
                 if value.contains(where: { $0 < 0x20 && $0 != 0x09 || $0 == 0x7f }) {
-                    throw Refusal(field: field, message: "the value of \(header.name) holds a control character")
+                    throw FilterRefusal(field: field, message: "the value of \(header.name) holds a control character")
                 }
                 fields.append(.init(name: try name(header.name), value: value))
             }
@@ -142,8 +172,16 @@ enum TranslatedFilter {
         return Model.HeaderModifier(set: try fields(filter?.set), add: try fields(filter?.add), remove: removed)
     }
 
+    static func fieldName(_ text: String, _ field: String) throws(FilterRefusal) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        guard !bytes.isEmpty, bytes.allSatisfy(isTokenByte) else {
+            throw FilterRefusal(field: field, message: "'\(text)' is no field name")
+        }
+        return bytes
+    }
+
     /// RFC 9110 section 5.6.2.
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
+    static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

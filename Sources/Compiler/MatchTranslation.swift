@@ -38,6 +38,36 @@ extension RouteMatch {
             path: path, method: match.method.map { Array($0.utf8) }, headers: headers, queryParams: queryParams)
     }
 
+    init(_ match: GRPCRouteMatch) throws(MatchFailure) {
+        var headers: [RouteMatch.Named] = []
+        for (index, header) in (match.headers ?? []).enumerated() {
+            headers.append(try Self.named(header.name, header.type, header.value, "headers[\(index)]"))
+        }
+        self.init(
+            path: try match.method.map(Self.path) ?? .grpcMethod(service: nil, method: nil), method: nil,
+            headers: headers, queryParams: [])
+    }
+
+    private static func path(_ match: GRPCMethodMatch) throws(MatchFailure) -> RouteMatch.Path {
+        let service = match.service.flatMap { $0.isEmpty ? nil : $0 }
+        let method = match.method.flatMap { $0.isEmpty ? nil : $0 }
+        guard service != nil || method != nil else {
+            throw MatchFailure(field: "method", message: "one of service and method must be given")
+        }
+        switch match.type {
+        case "Exact":
+            for (name, text) in [("service", service), ("method", method)] where text?.utf8.contains(0x2f) == true {
+                throw MatchFailure(field: "method.\(name)", message: "'\(text ?? "")' holds a slash")
+            }
+            return .grpcMethod(service: service.map { Array($0.utf8) }, method: method.map { Array($0.utf8) })
+        case "RegularExpression":
+            return .grpcMethodExpressions(
+                service: try service.map { text throws(MatchFailure) in try regularExpression(text, "method.service") },
+                method: try method.map { text throws(MatchFailure) in try regularExpression(text, "method.method") })
+        default: throw MatchFailure(field: "method.type", message: "'\(match.type)' is not served")
+        }
+    }
+
     private static func named(
         _ name: String, _ type: String, _ value: String, _ field: String
     ) throws(MatchFailure) -> RouteMatch.Named {

@@ -43,21 +43,15 @@ struct RouteVerdicts {
 
     /// `lastTransitionTime` stays as in `previous` unless the status differs.
     func conditions(generation: Int64, timestamp: String, previous: [Condition]) -> [Condition] {
-        func condition(_ type: String, _ status: Bool, _ reason: ConditionReason, _ message: String) -> Condition {
-            let status = status ? "True" : "False"
-            let old = previous.first { $0.type == type && $0.status == status }
-            return Condition(
-                type: type, status: status, observedGeneration: generation,
-                lastTransitionTime: old?.lastTransitionTime ?? timestamp, reason: reason.rawValue,
-                // The API's limit of a condition's message.
-                message: String(message.prefix(32_768)))
+        func condition(_ type: String, _ status: Bool, _ verdict: Verdict) -> Condition {
+            Condition(type, status, verdict, generation: generation, timestamp: timestamp, previous: previous)
         }
         var conditions = [
-            condition("Accepted", accepted.status, accepted.verdict.reason, accepted.verdict.message),
-            condition("ResolvedRefs", resolvedRefs.status, resolvedRefs.verdict.reason, resolvedRefs.verdict.message),
+            condition("Accepted", accepted.status, accepted.verdict),
+            condition("ResolvedRefs", resolvedRefs.status, resolvedRefs.verdict),
         ]
         if let partiallyInvalid {
-            conditions.append(condition("PartiallyInvalid", true, .unsupportedValue, partiallyInvalid))
+            conditions.append(condition("PartiallyInvalid", true, Verdict(.unsupportedValue, partiallyInvalid)))
         }
         return conditions
     }

@@ -15,7 +15,8 @@ package final class ManifestFolder {
 
     /// Kinds that something here acts on.
     package static let servedKinds: Set<ResourceKind> = [
-        .namespace, .service, .endpointSlice, .pod, .httpRoute, .referenceGrant,
+        .namespace, .service, .endpointSlice, .pod, .httpRoute, .grpcRoute, .referenceGrant, .xBackendTrafficPolicy,
+        .xMesh,
     ]
 
     /// How long a file's objects outlive the file, in case it comes back.

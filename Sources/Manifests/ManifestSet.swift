@@ -159,6 +159,14 @@ struct ManifestSet {
             resource: resource, value: object.value, spec: spec, generation: generation, file: path, line: line)
     }
 
+    private static func notServed(_ kind: ResourceKind) -> String {
+        switch kind {
+        case .gateway, .gatewayClass, .listenerSet:
+            "a \(kind.rawValue) is for another controller: Weir serves Services as parents, and has no listeners of its own"
+        default: "objects of kind \(kind.rawValue) are not served yet"
+        }
+    }
+
     var report: Report {
         var report = Report()
         for (_, file) in files where !file.isVanished {
@@ -176,7 +184,7 @@ struct ManifestSet {
                 report.notServed.append(
                     Finding(
                         file: object.file, line: object.line, object: "\(key)",
-                        message: "objects of kind \(key.kind.rawValue) are not served yet"))
+                        message: Self.notServed(key.kind)))
             }
         }
         report.refusedFiles.sort()

@@ -6,7 +6,11 @@ import RegularExpressions
 package struct Explanation: Hashable, Sendable {
     package struct Failure: Hashable, Sendable {
         package enum Condition: Hashable, Sendable, CustomStringConvertible {
+            /// The request is none of gRPC.
+            case contentType
             case path
+            /// `/service/method`.
+            case grpcPath
             case method
             /// The name as in the route, in lower case.
             case header(String)
@@ -14,7 +18,9 @@ package struct Explanation: Hashable, Sendable {
 
             package var description: String {
                 switch self {
+                case .contentType: "header content-type"
                 case .path: "path"
+                case .grpcPath: "gRPC path"
                 case .method: "method"
                 case .header(let name): "header \(name)"
                 case .queryParam(let name): "query parameter \(name)"
@@ -58,9 +64,10 @@ extension RouteTable {
     ) -> Explanation {
         var words = FoundWords(repeating: 0)
         var found = words.mutableSpan
+        let parts = table.isGRPC ? GRPCPath(head, request.path) : .unread
         var tried: [Explanation.Tried] = []
         for (index, row) in table.rows.enumerated() {
-            let failure = table.failure(of: index, head, request, fields, &found)
+            let failure = table.failure(of: index, head, request, parts, fields, &found)
             tried.append(
                 Explanation.Tried(
                     rule: Int(row.rule), match: precedences[index].match, precedence: precedences[index],
@@ -91,9 +98,14 @@ extension RouteTable {
         }
         switch failure {
         case .none: return nil
+        case .contentType:
+            return Explanation.Failure(
+                condition: .contentType, wanted: "= \(table.text(table.grpcContentType))",
+                seen: text(table.headerValue(table.contentType, head, request, fields, &found)))
         case .path:
             return Explanation.Failure(
-                condition: .path, wanted: table.wantedPath(of: row), seen: text(RequestValue(verbatim: request.path)))
+                condition: table.isGRPC ? .grpcPath : .path, wanted: table.wantedPath(of: row),
+                seen: text(RequestValue(verbatim: request.path)))
         case .method:
             return Explanation.Failure(
                 condition: .method, wanted: "= \(table.text(row.method))",
@@ -120,10 +132,19 @@ extension MatchTable {
     }
 
     fileprivate func wantedPath(of row: Row) -> String {
+        func pattern(_ expression: UInt32) -> String { "matches \(expressions[Int(expression)].pattern)" }
         switch row.path {
-        case .exact: "= \(text(row.pathText))"
-        case .prefix: "begins with \(row.pathText.isEmpty ? "/" : text(row.pathText))"
-        case .regularExpression: "matches \(expressions[Int(row.expression)].pattern)"
+        case .exact: return "\(isGRPC ? "method " : "")= \(text(row.pathText))"
+        case .prefix where isGRPC: return "any method"
+        case .prefix: return "begins with \(row.pathText.isEmpty ? "/" : text(row.pathText))"
+        case .regularExpression: return pattern(row.expression)
+        case .service: return "service = \(text(row.pathText))"
+        case .method: return "method = \(text(row.pathText))"
+        case .serviceExpression where row.methodExpression == Condition.noExpression:
+            return "service \(pattern(row.expression))"
+        case .serviceExpression:
+            return "service \(pattern(row.expression)) and method \(pattern(row.methodExpression))"
+        case .methodExpression: return "method \(pattern(row.methodExpression))"
         }
     }
 
@@ -132,9 +153,10 @@ extension MatchTable {
             ? "= \(text(condition.value))" : "matches \(expressions[Int(condition.expression)].pattern)"
     }
 
-    /// All conditions of a row: `path begins with /v2, method = GET, header version = two`.
+    /// All conditions of a row: `path begins with /v2, method = GET, header version = two`, or
+    /// `gRPC method = /shop.Cart/Add, header version = two`.
     fileprivate func words(of row: Row) -> String {
-        var parts = ["path \(wantedPath(of: row))"]
+        var parts = ["\(isGRPC ? "gRPC" : "path") \(wantedPath(of: row))"]
         if row.hasMethod { parts.append("method = \(text(row.method))") }
         let first = Int(row.firstCondition)
         for condition in conditions[first..<first + Int(row.headers)] {

@@ -2,6 +2,9 @@ package enum Filter: Sendable {
     case requestHeaderModifier(HeaderModifier)
     case responseHeaderModifier(HeaderModifier)
     case urlRewrite(URLRewrite)
+    case requestMirror(RequestMirror)
+    case cors(CORSPolicy)
+    case externalAuth(ExternalAuth)
 }
 
 /// HTTPHeaderFilter: `set` overwrites or creates, `add` appends, `remove` deletes. Names compare without case and
@@ -62,6 +65,12 @@ extension [Filter] {
     /// What the response modifiers among them do, in their order.
     package var responseEdits: HeaderEdits {
         HeaderEdits(lazy.compactMap { if case .responseHeaderModifier(let modifier) = $0 { modifier } else { nil } })
+    }
+
+    /// The CORS filter among them; a list has one at most.
+    package var cors: CORSPolicy? {
+        for case .cors(let policy) in self { return policy }
+        return nil
     }
 
     package var urlRewrites: [URLRewrite] {

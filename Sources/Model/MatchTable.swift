@@ -5,15 +5,34 @@ import RegularExpressions
 ///
 /// Deciding about a match is `failure(of:…)` alone, for requests as for explanations; the path indices only spare the
 /// rows whose path cannot match.
+///
+/// The table of GRPCRoutes takes gRPC requests alone, which are told by their Content-Type (gRPC over HTTP2, "Requests").
 final class MatchTable: Sendable {
+    /// What a row asks of the path.
+    enum PathForm: BitwiseCopyable {
+        case exact
+        case regularExpression
+        case prefix
+        /// The service of a gRPC path is `pathText`, its method any.
+        case service
+        /// The service matches `expression`, and the method `methodExpression` if there is one.
+        case serviceExpression
+        /// The method of a gRPC path is `pathText`, its service any.
+        case method
+        /// The method matches `methodExpression`.
+        case methodExpression
+    }
+
     /// One match of one rule.
     struct Row: BitwiseCopyable {
-        var path: Precedence.PathRank
+        var path: PathForm
         var hasMethod: Bool
         /// In `bytes`; a prefix without its trailing slash.
         var pathText: ByteRange
-        /// In `expressions`; for a path of that type only.
+        /// In `expressions`, or `Condition.noExpression`.
         var expression: UInt32
+        var methodExpression: UInt32
+        /// The HTTP method.
         var method: ByteRange
         /// In `conditions`: `headers` of them, then `queryParams` of them.
         var firstCondition: UInt32
@@ -37,6 +56,8 @@ final class MatchTable: Sendable {
     /// What a match asks for first that a request does not have.
     enum Failure: BitwiseCopyable, Hashable {
         case none
+        /// It is no gRPC request, and the table takes no other.
+        case contentType
         case path
         case method
         /// Index in `conditions`.
@@ -53,13 +74,25 @@ final class MatchTable: Sendable {
     let queryNames: [ByteRange]
     /// Index in `headerNames` of `host`, which is the request's authority; -1 when no match asks for it.
     let hostName: Int
+    let isGRPC: Bool
+    /// Index in `headerNames` of `content-type`; of no meaning when not `isGRPC`.
+    let contentType: Int
+    /// `application/grpc`, in `bytes`.
+    let grpcContentType: ByteRange
     private let exact: PathIndex
+    private let services: PathIndex
+    private let methods: PathIndex
     private let prefixes: PathIndex
     private let expressionRows: Range<Int>
+    private let serviceExpressionRows: Range<Int>
+    private let methodExpressionRows: Range<Int>
 
     /// `matches` in order of precedence, each with its rule's index.
-    init(_ matches: [(match: RouteMatch, rule: Int)]) {
+    init(_ matches: [(match: RouteMatch, rule: Int)], isGRPC: Bool) {
         var builder = Builder()
+        self.isGRPC = isGRPC
+        contentType = isGRPC ? builder.headerName(Array("content-type".utf8)) : -1
+        grpcContentType = isGRPC ? builder.text(Array("application/grpc".utf8)) : .empty
         rows = matches.map { builder.row($0.match, rule: $0.rule) }
         conditions = builder.conditions
         bytes = builder.bytes
@@ -68,41 +101,81 @@ final class MatchTable: Sendable {
         queryNames = builder.queryNames
         hostName = builder.headerIndices[Array("host".utf8)] ?? -1
         exact = PathIndex(rows, of: .exact, bytes)
+        services = PathIndex(rows, of: .service, bytes)
+        methods = PathIndex(rows, of: .method, bytes)
         prefixes = PathIndex(rows, of: .prefix, bytes)
-        let first = rows.firstIndex { $0.path != .exact } ?? rows.count
-        let last = rows.firstIndex { $0.path == .prefix } ?? rows.count
-        expressionRows = first..<max(first, last)
+        expressionRows = Self.range(of: .regularExpression, in: rows)
+        serviceExpressionRows = Self.range(of: .serviceExpression, in: rows)
+        methodExpressionRows = Self.range(of: .methodExpression, in: rows)
+    }
+
+    /// Precedence keeps rows of these forms together.
+    private static func range(of form: PathForm, in rows: [Row]) -> Range<Int> {
+        guard let first = rows.firstIndex(where: { $0.path == form }) else { return 0..<0 }
+        return first..<first + rows[first...].prefix { $0.path == form }.count
     }
 
     /// The first row all of whose conditions hold.
     func firstMatch(_ head: Span<UInt8>, _ request: RequestRanges, _ fields: Span<FieldRange>) -> Int? {
         var words = FoundWords(repeating: 0)
         var found = words.mutableSpan
+        let parts = isGRPC ? GRPCPath(head, request.path) : .unread
         let same = exact.whole(head, request.path, bytes)
         if same >= 0 {
             for position in exact.rows(of: same) {
                 let row = exact.row(at: position)
-                if failure(of: row, head, request, fields, &found) == .none { return row }
+                if failure(of: row, head, request, parts, fields, &found) == .none { return row }
             }
         }
-        for row in expressionRows where failure(of: row, head, request, fields, &found) == .none { return row }
+        if isGRPC, let row = firstByPart(head, request, parts, fields, &found) { return row }
+        for row in expressionRows where failure(of: row, head, request, parts, fields, &found) == .none { return row }
         var bucket = prefixes.longest(head, request.path, bytes)
         while bucket >= 0 {
             for position in prefixes.rows(of: bucket) {
                 let row = prefixes.row(at: position)
-                if failure(of: row, head, request, fields, &found) == .none { return row }
+                if failure(of: row, head, request, parts, fields, &found) == .none { return row }
             }
             bucket = prefixes.parent(of: bucket)
         }
         return nil
     }
 
-    /// The first condition of the row that does not hold. `found` belongs to this request and this table.
+    /// `firstMatch` among the rows that ask for one part of a gRPC path, or for a regular expression of one.
+    private func firstByPart(
+        _ head: Span<UInt8>, _ request: RequestRanges, _ parts: GRPCPath, _ fields: Span<FieldRange>,
+        _ found: inout Found
+    ) -> Int? {
+        guard parts.isWhole else { return nil }
+        let service = services.whole(head, parts.service, bytes)
+        if service >= 0 {
+            for position in services.rows(of: service) {
+                let row = services.row(at: position)
+                if failure(of: row, head, request, parts, fields, &found) == .none { return row }
+            }
+        }
+        for row in serviceExpressionRows
+        where failure(of: row, head, request, parts, fields, &found) == .none { return row }
+        let method = methods.whole(head, parts.method, bytes)
+        if method >= 0 {
+            for position in methods.rows(of: method) {
+                let row = methods.row(at: position)
+                if failure(of: row, head, request, parts, fields, &found) == .none { return row }
+            }
+        }
+        for row in methodExpressionRows
+        where failure(of: row, head, request, parts, fields, &found) == .none { return row }
+        return nil
+    }
+
+    /// The first condition of the row that does not hold. `parts` are of the request's path, read when the table is of
+    /// gRPC; `found` belongs to this request and this table.
     func failure(
-        of index: Int, _ head: Span<UInt8>, _ request: RequestRanges, _ fields: Span<FieldRange>, _ found: inout Found
+        of index: Int, _ head: Span<UInt8>, _ request: RequestRanges, _ parts: GRPCPath, _ fields: Span<FieldRange>,
+        _ found: inout Found
     ) -> Failure {
         let row = rows[index]
-        if !pathHolds(row, head, request.path) { return .path }
+        if isGRPC, !isGRPCRequest(head, request, fields, &found) { return .contentType }
+        if !pathHolds(row, head, request.path, parts) { return .path }
         if row.hasMethod, !equal(head, request.method, row.method) { return .method }
         var next = Int(row.firstCondition)
         for _ in 0..<row.headers {
@@ -123,9 +196,34 @@ final class MatchTable: Sendable {
         return .none
     }
 
-    private func pathHolds(_ row: Row, _ head: Span<UInt8>, _ path: ByteRange) -> Bool {
+    /// Whether the Content-Type is `application/grpc`, alone or with a suffix `+proto` or parameters behind it.
+    /// `application/grpc-web` is another protocol.
+    private func isGRPCRequest(
+        _ head: Span<UInt8>, _ request: RequestRanges, _ fields: Span<FieldRange>, _ found: inout Found
+    ) -> Bool {
+        let value = headerValue(contentType, head, request, fields, &found)
+        let count = grpcContentType.count
+        guard value.isVerbatim, value.range.count >= count else { return false }
+        let start = Int(value.range.start)
+        for offset in 0..<Int(count)
+        where asciiLowercased(head[start + offset]) != bytes[Int(grpcContentType.start) + offset] {
+            return false
+        }
+        guard value.range.count > count else { return true }
+        switch head[start + Int(count)] {
+        case UInt8(ascii: "+"), UInt8(ascii: ";"), UInt8(ascii: " "), UInt8(ascii: "\t"): return true
+        default: return false
+        }
+    }
+
+    private func pathHolds(_ row: Row, _ head: Span<UInt8>, _ path: ByteRange, _ parts: GRPCPath) -> Bool {
         switch row.path {
         case .exact: return equal(head, path, row.pathText)
+        case .service: return parts.isWhole && equal(head, parts.service, row.pathText)
+        case .method: return parts.isWhole && equal(head, parts.method, row.pathText)
+        case .serviceExpression, .methodExpression:
+            return parts.isWhole && matches(row.expression, head, parts.service)
+                && matches(row.methodExpression, head, parts.method)
         case .regularExpression:
             return expressions[Int(row.expression)].matchesWhole(head.extracting(path.bounds))
         case .prefix:
@@ -137,6 +235,10 @@ final class MatchTable: Sendable {
             }
             return equal(head, ByteRange(start: path.start, count: count), row.pathText)
         }
+    }
+
+    private func matches(_ expression: UInt32, _ head: Span<UInt8>, _ part: ByteRange) -> Bool {
+        expression == Condition.noExpression || expressions[Int(expression)].matchesWhole(head.extracting(part.bounds))
     }
 
     private func holds(
@@ -233,77 +335,6 @@ final class MatchTable: Sendable {
             guard let byte = name.nextByte(head), byte == bytes[position] else { return false }
         }
         return name.nextByte(head) == nil
-    }
-
-    // MARK: Building
-
-    private struct Builder {
-        var bytes: [UInt8] = []
-        var conditions: [Condition] = []
-        var expressions: [RegularExpression] = []
-        var headerNames: [ByteRange] = []
-        var queryNames: [ByteRange] = []
-        var headerIndices: [[UInt8]: Int] = [:]
-        private var queryIndices: [[UInt8]: Int] = [:]
-        private var texts: [[UInt8]: ByteRange] = [:]
-
-        mutating func row(_ match: RouteMatch, rule: Int) -> Row {
-            var row = Row(
-                path: .exact, hasMethod: match.method != nil, pathText: .empty, expression: 0, method: .empty,
-                firstCondition: UInt32(conditions.count), headers: UInt16(match.headers.count),
-                queryParams: UInt16(match.queryParams.count), rule: UInt32(rule))
-            switch match.path {
-            case .exact(let value): row.pathText = text(value)
-            case .prefix(let value):
-                row.path = .prefix
-                row.pathText = text(withoutTrailingSlash(value))
-            case .regularExpression(let expression):
-                row.path = .regularExpression
-                row.expression = add(expression)
-            }
-            if let method = match.method { row.method = text(method) }
-            for header in match.headers {
-                let name = asciiLowercased(header.name)
-                let index = headerIndices[name] ?? headerNames.count
-                if index == headerNames.count {
-                    headerIndices[name] = index
-                    headerNames.append(text(name))
-                }
-                add(index, header.value)
-            }
-            for query in match.queryParams {
-                let index = queryIndices[query.name] ?? queryNames.count
-                if index == queryNames.count {
-                    queryIndices[query.name] = index
-                    queryNames.append(text(query.name))
-                }
-                add(index, query.value)
-            }
-            return row
-        }
-
-        private mutating func add(_ name: Int, _ value: RouteMatch.Value) {
-            switch value {
-            case .exact(let wanted):
-                conditions.append(
-                    Condition(name: UInt32(name), value: text(wanted), expression: Condition.noExpression))
-            case .regularExpression(let expression):
-                conditions.append(Condition(name: UInt32(name), value: .empty, expression: add(expression)))
-            }
-        }
-
-        private mutating func add(_ expression: RegularExpression) -> UInt32 {
-            expressions.append(expression)
-            return UInt32(expressions.count - 1)
-        }
-
-        private mutating func text(_ value: [UInt8]) -> ByteRange {
-            if let known = texts[value] { return known }
-            let range = ByteRange(bytes.count..<bytes.count + value.count)
-            bytes += value
-            texts[value] = range
-            return range
-        }
     }
 }
 

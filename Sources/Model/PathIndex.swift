@@ -1,7 +1,8 @@
 import HTTPWire
 
-/// Finds the rows of one path type whose path a request can match: one pass over the request's path, whatever the number
-/// of rows. A hash table of the distinct paths; each prefix knows the next shorter one that it begins with.
+/// Finds the rows of one form whose text a request's path, or its service or method, can match: one pass over the bytes,
+/// whatever the number of rows. A hash table of the distinct texts; each prefix knows the next shorter one that it begins
+/// with.
 struct PathIndex: Sendable {
     private struct Bucket: BitwiseCopyable {
         var path: ByteRange
@@ -24,9 +25,9 @@ struct PathIndex: Sendable {
     /// The bucket of the empty path, which is PathPrefix `/`; -1 for none.
     private var root = -1
 
-    init(_ rows: [MatchTable.Row], of type: Precedence.PathRank, _ bytes: [UInt8]) {
+    init(_ rows: [MatchTable.Row], of form: MatchTable.PathForm, _ bytes: [UInt8]) {
         var members: [[UInt8]: [UInt32]] = [:]
-        for (index, row) in rows.enumerated() where row.path == type {
+        for (index, row) in rows.enumerated() where row.path == form {
             members[Array(bytes[row.pathText.bounds]), default: []].append(UInt32(index))
         }
         var capacity = 4
@@ -37,7 +38,7 @@ struct PathIndex: Sendable {
             var hash = Self.seed
             for byte in path { Self.add(byte, to: &hash) }
             let text = rows[Int(indices[0])].pathText
-            let parent = type == .prefix ? longest(path.span, ByteRange(path.indices), bytes) : -1
+            let parent = form == .prefix ? longest(path.span, ByteRange(path.indices), bytes) : -1
             insert(
                 Bucket(
                     path: text, first: UInt32(order.count), count: UInt32(indices.count), parent: Int32(parent),

@@ -1,5 +1,6 @@
 /// The rank of one match among all matches of the merged routes of one group; the lesser is tried first
-/// (HTTPRouteRule's documentation; GEP-1294). Total: two matches of one table never rank equal.
+/// (HTTPRouteRule's and GRPCRouteRule's documentation; GEP-1294). HTTP matches have no service and no gRPC method,
+/// matches of gRPC methods no path, so the steps about them decide nothing among the others. Total: two matches of one table never rank equal.
 package struct Precedence: Hashable, Comparable, Sendable {
     package enum PathRank: UInt8, Comparable, Sendable, BitwiseCopyable {
         case exact
@@ -10,10 +11,31 @@ package struct Precedence: Hashable, Comparable, Sendable {
         package static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
     }
 
+    /// How much a match says of the service or the method of a gRPC path. The Gateway API counts characters; of all
+    /// exact texts a request can only have one, so that an exact one beats none. The rank of a regular expression is
+    /// left open; here it is between the two.
+    package enum PartRank: Hashable, Comparable, Sendable {
+        /// Bytes.
+        case exact(length: Int)
+        case regularExpression
+        case any
+
+        package static func < (a: Self, b: Self) -> Bool {
+            switch (a, b) {
+            case (.exact(let own), .exact(let others)): own > others
+            case (.exact, _): true
+            case (.regularExpression, .any): true
+            default: false
+            }
+        }
+    }
+
     /// What two matches are compared by, in this order; the raw value is what `weir explain` calls it.
     package enum Step: String, CaseIterable, Sendable, Codable {
         case pathType = "path type"
         case prefixLength = "longer path prefix"
+        case service = "more characters in the service"
+        case grpcMethod = "more characters in the method"
         case method = "method match"
         case headers = "more header matches"
         case queryParams = "more query parameter matches"
@@ -26,6 +48,8 @@ package struct Precedence: Hashable, Comparable, Sendable {
     package let path: PathRank
     /// Bytes of the PathPrefix value without a trailing slash; 0 for the other types.
     package let prefixLength: Int
+    package let service: PartRank
+    package let grpcMethod: PartRank
     package let hasMethod: Bool
     package let headers: Int
     package let queryParams: Int
@@ -38,6 +62,7 @@ package struct Precedence: Hashable, Comparable, Sendable {
     package init(
         _ match: RouteMatch, at position: Int, rule: Int, of route: ObjectName, creationTimestamp: String?
     ) {
+        var (service, grpcMethod) = (PartRank.any, PartRank.any)
         switch match.path {
         case .exact:
             path = .exact
@@ -48,7 +73,19 @@ package struct Precedence: Hashable, Comparable, Sendable {
         case .prefix(let value):
             path = .prefix
             prefixLength = withoutTrailingSlash(value).count
+        case .grpcMethod(let exactService, let exactMethod):
+            path = .prefix
+            prefixLength = 0
+            service = exactService.map { .exact(length: $0.count) } ?? .any
+            grpcMethod = exactMethod.map { .exact(length: $0.count) } ?? .any
+        case .grpcMethodExpressions(let serviceExpression, let methodExpression):
+            path = .prefix
+            prefixLength = 0
+            service = serviceExpression == nil ? .any : .regularExpression
+            grpcMethod = methodExpression == nil ? .any : .regularExpression
         }
+        self.service = service
+        self.grpcMethod = grpcMethod
         hasMethod = match.method != nil
         headers = match.headers.count
         queryParams = match.queryParams.count
@@ -65,6 +102,8 @@ package struct Precedence: Hashable, Comparable, Sendable {
             case .pathType: if path != other.path { return (step, path < other.path) }
             case .prefixLength:
                 if prefixLength != other.prefixLength { return (step, prefixLength > other.prefixLength) }
+            case .service: if service != other.service { return (step, service < other.service) }
+            case .grpcMethod: if grpcMethod != other.grpcMethod { return (step, grpcMethod < other.grpcMethod) }
             case .method: if hasMethod != other.hasMethod { return (step, hasMethod) }
             case .headers: if headers != other.headers { return (step, headers > other.headers) }
             case .queryParams: if queryParams != other.queryParams { return (step, queryParams > other.queryParams) }

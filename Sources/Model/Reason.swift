@@ -23,6 +23,14 @@ package enum Reason: String, BitwiseCopyable, Sendable, CaseIterable, Codable {
     case transferCodingUnsupported = "transfer-coding-unsupported"
     case versionUnsupported = "version-unsupported"
     case tooManyConnections = "too-many-connections"
+    case corsPreflight = "cors-preflight"
+    /// The authorization service refused; its own answer is passed on where it gave one.
+    case externalAuthDenied = "external-auth-denied"
+    /// The authorization service could not be asked, or its answer not be read.
+    case externalAuthFailed = "external-auth-failed"
+    case externalAuthBodyTooLarge = "external-auth-body-too-large"
+    case retryBudgetExhausted = "retry-budget-exhausted"
+    case grpcTimeout = "grpc-timeout"
 
     /// The status code that goes with it; nil where the route decides (redirect).
     package var status: UInt16? {
@@ -31,9 +39,9 @@ package enum Reason: String, BitwiseCopyable, Sendable, CaseIterable, Codable {
         case .noBackendRefs, .allWeightsZero, .filterNotHonoured, .backendNotFound, .backendKindInvalid,
             .backendProtocolUnsupported, .backendRefNotPermitted:
             500
-        case .noReadyEndpoint, .connectFailed, .tooManyConnections: 503
+        case .noReadyEndpoint, .connectFailed, .tooManyConnections, .retryBudgetExhausted: 503
         case .upstreamReset, .upstreamInvalid: 502
-        case .requestTimeout, .backendRequestTimeout: 504
+        case .requestTimeout, .backendRequestTimeout, .grpcTimeout: 504
         case .badRequest: 400
         case .headTimeout: 408
         case .headTooLarge: 431
@@ -41,6 +49,9 @@ package enum Reason: String, BitwiseCopyable, Sendable, CaseIterable, Codable {
         case .methodNotAllowed: 405
         case .transferCodingUnsupported: 501
         case .versionUnsupported: 505
+        case .externalAuthDenied, .externalAuthFailed: 403
+        case .externalAuthBodyTooLarge: 413
+        case .corsPreflight: 200
         case .redirect: nil
         }
     }

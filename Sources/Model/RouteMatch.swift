@@ -8,6 +8,11 @@ package struct RouteMatch: Sendable {
         case prefix([UInt8])
         /// Must match the whole path.
         case regularExpression(RegularExpression)
+        /// GRPCMethodMatch of type Exact: the parts of a path `/service/method` that are given; none given is every
+        /// path.
+        case grpcMethod(service: [UInt8]?, method: [UInt8]?)
+        /// GRPCMethodMatch of type RegularExpression, each of a whole part.
+        case grpcMethodExpressions(service: RegularExpression?, method: RegularExpression?)
     }
 
     package enum Value: Sendable {
@@ -52,7 +57,7 @@ package struct RouteMatch: Sendable {
 /// A rule with its matches and what breaks ties between equal matches of two routes.
 package struct RouteTableEntry: Sendable {
     package let rule: Rule
-    /// Empty stands for PathPrefix `/`.
+    /// Empty stands for PathPrefix `/`, which every path matches, a gRPC method's too.
     package let matches: [RouteMatch]
     /// RFC 3339 in UTC, whole seconds, so that text order is time order; nil counts as youngest.
     package let creationTimestamp: String?

@@ -44,11 +44,11 @@ package final class RouteTable: Sendable {
             }
         }.sorted { $0.rank < $1.rank }
         precedences = ranked.map(\.rank)
-        table = MatchTable(ranked.map { ($0.match, $0.rule) })
+        table = MatchTable(ranked.map { ($0.match, $0.rule) }, isGRPC: kind == .grpc)
     }
 
-    /// The index in `rules` of the rule whose best match is first by precedence, or nil when none matches (404).
-    /// Allocates nothing. `head` holds the bytes that `request` and `fields` point into.
+    /// The index in `rules` of the rule whose best match is first by precedence, or nil when none matches (404). Of
+    /// GRPCRoutes none matches a request that is not of gRPC. Allocates nothing. `head` holds the bytes that `request` and `fields` point into.
     package func match(_ head: Span<UInt8>, _ request: RequestRanges, _ fields: Span<FieldRange>) -> Int? {
         guard let row = table.firstMatch(head, request, fields) else { return nil }
         return Int(table.rows[row].rule)

@@ -7,9 +7,13 @@ package final class Rule: Sendable {
     package let action: RuleAction
     package let filters: [Filter]
     package let timeouts: Timeouts
+    package let retry: Retry?
+    /// What the route itself says; it wins over the backend's traffic policy.
+    package let sessionPersistence: SessionPersistence?
 
     package init(
-        route: RouteReference, index: Int, name: String?, action: RuleAction, filters: [Filter], timeouts: Timeouts
+        route: RouteReference, index: Int, name: String?, action: RuleAction, filters: [Filter], timeouts: Timeouts,
+        retry: Retry? = nil, sessionPersistence: SessionPersistence? = nil
     ) {
         self.route = route
         self.index = index
@@ -17,6 +21,8 @@ package final class Rule: Sendable {
         self.action = action
         self.filters = filters
         self.timeouts = timeouts
+        self.retry = retry
+        self.sessionPersistence = sessionPersistence
     }
 }
 

@@ -1,3 +1,5 @@
+package import HTTPWire
+
 /// Everything a request's fate depends on, made by `Compiler` and never changed afterwards.
 ///
 /// The kernel tables, the proxy, the statuses and `weir explain` read the same snapshot, so they cannot disagree.
@@ -132,11 +134,17 @@ package final class Backend: Sendable {
     package let service: ObjectName
     package let port: UInt16
     package let appProtocol: String?
+    /// What the Service's XBackendTrafficPolicy asks for.
+    package let trafficPolicy: TrafficPolicy?
     /// Ready endpoints, sorted: all IPv4 ones first; no duplicates.
     package let endpoints: [Endpoint]
     private let firstIPv6: Int
 
-    package init(service: ObjectName, port: UInt16, appProtocol: String?, endpoints: [Endpoint]) {
+    package init(
+        service: ObjectName, port: UInt16, appProtocol: String?, endpoints: [Endpoint],
+        trafficPolicy: TrafficPolicy? = nil
+    ) {
+        self.trafficPolicy = trafficPolicy
         self.service = service
         self.port = port
         self.appProtocol = appProtocol
@@ -144,6 +152,14 @@ package final class Backend: Sendable {
         let sorted = endpoints.sorted().filter { seen.insert(EndpointPlace($0)).inserted }
         self.endpoints = sorted
         firstIPv6 = sorted.firstIndex { !$0.address.isIPv4 } ?? sorted.count
+    }
+
+    /// The version of HTTP that its endpoints are spoken to with, where the request and its route leave the choice.
+    package var httpVersion: HTTPVersion {
+        switch appProtocol {
+        case "kubernetes.io/h2c", "http2", "grpc": .http2
+        default: .http11
+        }
     }
 
     /// The indices of the endpoints that a client may be given that dialled an address of one family: those of that

@@ -18,25 +18,39 @@ extension APIObject {
 /// An HTTPRoute, GRPCRoute, TLSRoute, TCPRoute or UDPRoute.
 package protocol RouteObject: APIObject {
     var parentRefs: [ParentReference] { get }
+    /// Which Gateways the route wants that nobody names (GEP-3793): `All` or `None`.
+    var useDefaultGateways: String? { get }
+    /// What a listener's host names are compared with; TCPRoutes and UDPRoutes have none.
+    var hostnames: [String]? { get }
     var status: RouteStatus? { get set }
 }
 
 extension HTTPRoute {
     package var parentRefs: [ParentReference] { spec.parentRefs ?? [] }
+    package var useDefaultGateways: String? { spec.useDefaultGateways }
+    package var hostnames: [String]? { spec.hostnames }
 }
 
 extension GRPCRoute {
     package var parentRefs: [ParentReference] { spec.parentRefs ?? [] }
+    package var useDefaultGateways: String? { spec.useDefaultGateways }
+    package var hostnames: [String]? { spec.hostnames }
 }
 
 extension TLSRoute {
     package var parentRefs: [ParentReference] { spec.parentRefs ?? [] }
+    package var useDefaultGateways: String? { spec.useDefaultGateways }
+    package var hostnames: [String]? { spec.hostnames }
 }
 
 extension TCPRoute {
     package var parentRefs: [ParentReference] { spec.parentRefs ?? [] }
+    package var useDefaultGateways: String? { spec.useDefaultGateways }
+    package var hostnames: [String]? { nil }
 }
 
 extension UDPRoute {
     package var parentRefs: [ParentReference] { spec.parentRefs ?? [] }
+    package var useDefaultGateways: String? { spec.useDefaultGateways }
+    package var hostnames: [String]? { nil }
 }

@@ -54,7 +54,14 @@ struct Outcome: Encodable {
         let action: String
         let filters: [String]?
         let timeouts: String?
+        let retry: String?
+        let session: String?
         let backends: [String]?
+    }
+
+    struct Policy: Encodable {
+        let policy: String
+        let ancestors: [PolicyAncestorStatus]
     }
 
     struct Answer: Encodable {
@@ -64,12 +71,17 @@ struct Outcome: Encodable {
     }
 
     let statuses: [Status]
+    /// Absent when there are none.
+    let policies: [Policy]?
     let tables: [Table]
     let requests: [Answer]
     let problems: [String]
 
     init(_ compilation: Compilation, requests: [String]) throws {
         statuses = compilation.statuses.sorted { $0.key < $1.key }.map { Status(route: "\($0.key)", parents: $0.value) }
+        let policies = compilation.policyStatuses.sorted { $0.key < $1.key }
+            .map { Policy(policy: "\($0.key)", ancestors: $0.value) }
+        self.policies = policies.isEmpty ? nil : policies
         var tables: [Table] = []
         for service in compilation.snapshot.services {
             var alike: [(ports: [UInt16], table: Table)] = []
@@ -126,21 +138,79 @@ struct Outcome: Encodable {
                 return RuleText(
                     rule: name(rule), action: action,
                     filters: rule.filters.isEmpty ? nil : rule.filters.map(filter),
-                    timeouts: timeouts.isEmpty ? nil : timeouts.joined(separator: ", "), backends: backends)
+                    timeouts: timeouts.isEmpty ? nil : timeouts.joined(separator: ", "),
+                    retry: rule.retry.map(retry), session: rule.sessionPersistence.map(session), backends: backends)
             })
     }
 
     private static func backend(_ backend: WeightedBackend) -> String {
-        let place = "\(backend.service):\(backend.port.map(String.init) ?? "-")"
         let filters = backend.filters.isEmpty ? "" : " (\(backend.filters.map(filter).joined(separator: "; ")))"
-        switch backend.target {
-        case .invalid(let reason): return "\(place) = \(reason.status ?? 0) \(reason.rawValue)\(filters)"
+        return place(backend.service, backend.port, backend.target) + filters
+    }
+
+    private static func place(_ service: ObjectName, _ port: UInt16?, _ target: WeightedBackend.Target) -> String {
+        let place = "\(service):\(port.map(String.init) ?? "-")"
+        switch target {
+        case .invalid(let reason): return "\(place) = \(reason.status ?? 0) \(reason.rawValue)"
         case .backend(let target):
             let endpoints = target.endpoints.map {
                 "\($0.address.isIPv4 ? "\($0.address)" : "[\($0.address)]"):\($0.port)"
             }
-            return "\(place) = \(endpoints.isEmpty ? "no endpoint" : endpoints.joined(separator: " "))\(filters)"
+            let version = target.httpVersion == .http2 ? " by HTTP/2" : ""
+            let wanted = target.trafficPolicy.map { " with \(policy($0))" } ?? ""
+            let serving = endpoints.isEmpty ? "no endpoint" : endpoints.joined(separator: " ")
+            return "\(place) = \(serving)\(version)\(wanted)"
         }
+    }
+
+    private static func retry(_ retry: Retry) -> String {
+        let codes = retry.codes.isEmpty ? "" : " after \(retry.codes.map(String.init).joined(separator: ", "))"
+        return "\(retry.attempts) more\(codes)\(retry.backoff.map { ", waiting \($0) ns" } ?? "")"
+    }
+
+    private static func cors(_ policy: CORSPolicy) -> String {
+        func list(_ name: String, _ values: [[UInt8]]) -> String? {
+            values.isEmpty ? nil : "\(name) \(values.map(text).joined(separator: " "))"
+        }
+        return [
+            list("origins", policy.allowedOrigins), list("methods", policy.allowedMethods),
+            list("headers", policy.allowedHeaders), list("exposed", policy.exposedHeaders),
+            policy.allowsCredentials ? "credentials" : nil, "for \(policy.maximumAge) s",
+        ].compactMap { $0 }.joined(separator: ", ")
+    }
+
+    private static func auth(_ auth: ExternalAuth) -> String {
+        func list(_ name: String, _ values: [[UInt8]]) -> String? {
+            values.isEmpty ? nil : "\(name) \(values.map(text).joined(separator: " "))"
+        }
+        let own: [String?] =
+            switch auth.authProtocol {
+            case .grpc: ["gRPC"]
+            case .http(let path, let headers): ["HTTP", path.isEmpty ? nil : text(path), list("passes on", headers)]
+            }
+        return
+            (own + [list("sends", auth.allowedHeaders), auth.maximumBody > 0 ? "body \(auth.maximumBody)" : nil])
+            .compactMap { $0 }.joined(separator: ", ") + " by \(place(auth.service, auth.port, auth.target))"
+    }
+
+    static func session(_ session: Model.SessionPersistence) -> String {
+        let limits = [
+            session.absoluteTimeout.map { "at most \($0) ns" }, session.idleTimeout.map { "idle at most \($0) ns" },
+        ]
+        let carrier =
+            switch session.carrier {
+            case .cookie(let name, let path, let isPermanent):
+                "\(isPermanent ? "permanent " : "")cookie \(text(name)) path \(text(path))"
+            case .header(let name): "header \(text(name))"
+            }
+        return ([carrier] + limits.compactMap { $0 }).joined(separator: ", ")
+    }
+
+    static func policy(_ policy: TrafficPolicy) -> String {
+        let budget = policy.retryBudget.map {
+            "retries \($0.percent) % in \($0.interval) ns, or \($0.minimumCount) in \($0.minimumInterval) ns"
+        }
+        return [budget, policy.sessionPersistence.map(session)].compactMap { $0 }.joined(separator: "; ")
     }
 
     private static func filter(_ filter: Filter) -> String {
@@ -152,6 +222,11 @@ struct Outcome: Encodable {
         switch filter {
         case .requestHeaderModifier(let one): return "request headers: \(modifier(one))"
         case .responseHeaderModifier(let one): return "response headers: \(modifier(one))"
+        case .requestMirror(let mirror):
+            return
+                "mirror \(mirror.numerator)/\(mirror.denominator): \(place(mirror.service, mirror.port, mirror.target))"
+        case .cors(let policy): return "cors: \(cors(policy))"
+        case .externalAuth(let one): return "auth: \(auth(one))"
         case .urlRewrite(let rewrite):
             let path = rewrite.path.map {
                 $0.kind == .replaceFullPath
@@ -196,6 +271,8 @@ struct Outcome: Encodable {
             answer = backends.all.filter { $0.weight > 0 }.map { backend in
                 switch backend.target {
                 case .invalid(let reason): "\(reason.status ?? 0) \(reason.rawValue)"
+                case .backend where (rule.filters + backend.filters).unreachableAuth != nil:
+                    "\(Reason.externalAuthFailed.status ?? 0) \(Reason.externalAuthFailed.rawValue)"
                 case .backend:
                     "\(backend.service.name):\(backend.port ?? 0) gets \(request.forwarded(rule.filters + backend.filters))"
                 }

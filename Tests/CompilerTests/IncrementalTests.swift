@@ -89,6 +89,47 @@ import Yams
         #expect(gone.statuses.count == 1)
     }
 
+    /// Mirrors and authorization services are followed as backends are.
+    @Test(arguments: [
+        "{type: RequestMirror, requestMirror: {backendRef: {name: c, port: 80}}}",
+        "{type: ExternalAuth, externalAuth: {protocol: HTTP, backendRef: {name: c, port: 80}, http: {}}}",
+    ]) func servicesThatFiltersName(_ filter: String) throws {
+        var mesh = Mesh()
+        func resolved(_ compilation: Compilation) -> String? {
+            compilation.statuses.values.joined().first?.conditions?.first { $0.type == "ResolvedRefs" }?.status
+        }
+        let filtered = route("r", parent: "a", backend: "b")
+            .split(separator: "backendRefs").joined(separator: "filters: [\(filter)], backendRefs")
+        let first = try mesh.apply(
+            [service("a", "10.96.0.1"), service("b", "10.96.0.2"), filtered].joined(separator: "---\n"))
+        #expect(resolved(first) == "False")
+        #expect(first.problems.count == 1)
+        let second = try mesh.apply(service("c", "10.96.0.3") + "---\n" + slice("c", "{addresses: [10.1.0.3]}"))
+        #expect(resolved(second) == "True")
+        #expect(second.problems.isEmpty)
+        let table = second.snapshot.service(name("a"))?.ports[0].producer
+        let third = try mesh.apply(slice("c", "{addresses: [10.1.0.4]}"))
+        #expect(third.snapshot.service(name("a"))?.ports[0].producer !== table)
+        let gone = mesh.apply(.delete(ObjectKey(kind: .service, namespace: "default", name: "c")))
+        #expect(resolved(gone) == "False")
+    }
+
+    /// A change of a GRPCRoute's status alone leaves its table what it is.
+    @Test func grpcRoutesKeepTheirTables() throws {
+        var mesh = Mesh()
+        let grpc = route("r", parent: "a", backend: "b").split(separator: "kind: HTTPRoute")
+            .joined(separator: "kind: GRPCRoute").split(separator: "path: {value: /}")
+            .joined(separator: "method: {service: a.B}")
+        let first = try mesh.apply(
+            [service("a", "10.96.0.1"), service("b", "10.96.0.2"), grpc].joined(separator: "---\n"))
+        let table = try #require(first.snapshot.service(name("a"))?.ports[0].producer)
+        #expect(table.kind == .grpc)
+        let second = try mesh.apply(grpc + "status: {parents: []}\n")
+        #expect(!second.changed)
+        let third = try mesh.apply(route("other", parent: "a", backend: "b"))
+        #expect(third.snapshot.service(name("a"))?.ports[0].producer === table)
+    }
+
     @Test func endpointsThatTrafficMayGoTo() throws {
         func addresses(_ endpoints: String) throws -> [String] {
             var mesh = Mesh()
@@ -185,7 +226,10 @@ import Yams
             all.objects = Set(
                 mesh.inventory.services.keys.map { ObjectKey(kind: .service, name: $0) }
                     + mesh.inventory.httpRoutes.keys.map { ObjectKey(kind: .httpRoute, name: $0) }
-                    + mesh.inventory.grpcRoutes.keys.map { ObjectKey(kind: .grpcRoute, name: $0) })
+                    + mesh.inventory.grpcRoutes.keys.map { ObjectKey(kind: .grpcRoute, name: $0) }
+                    + mesh.inventory.xBackendTrafficPolicies.keys.map {
+                        ObjectKey(kind: .xBackendTrafficPolicy, name: $0)
+                    })
             let again = fresh.compile(mesh.inventory, touching: all, now: 0, timestamp: Mesh.start)
             let seen = try encoder.encode(try Outcome(compilation, requests: []))
             #expect(seen == (try encoder.encode(try Outcome(again, requests: []))), "step \(step)")
@@ -201,7 +245,7 @@ import Yams
         let other = "s\(random.next(5))"
         let routeName = "r\(random.next(6))"
         let namespace = random.next(3) == 0 ? "client" : "default"
-        switch random.next(10) {
+        switch random.next(12) {
         case 0: return .delete(ObjectKey(kind: .service, namespace: "default", name: service))
         case 1, 2:
             let more = ["", ", selector: {a: b}", ", type: NodePort", ", type: ExternalName"][random.next(4)]
@@ -210,6 +254,16 @@ import Yams
             return .batch(try events(slice(service, "{addresses: [10.1.0.\(random.next(3))]}")))
         case 4: return .delete(ObjectKey(kind: .endpointSlice, namespace: "default", name: service))
         case 5: return .delete(ObjectKey(kind: .httpRoute, namespace: namespace, name: routeName))
+        case 10:
+            return .delete(
+                ObjectKey(kind: .xBackendTrafficPolicy, namespace: "default", name: "p\(random.next(3))"))
+        case 11:
+            let percent = [10, 20, 200][random.next(3)]
+            return .batch(
+                try events(
+                    PolicyTests.policy(
+                        "p\(random.next(3))", targets: service == other ? [service] : [service, other],
+                        "retryConstraint: {budget: {percent: \(percent)}}")))
         case 6:
             let grpc = route(routeName, parent: service, backend: other, namespace: namespace)
                 .split(separator: "kind: HTTPRoute").joined(separator: "kind: GRPCRoute")

@@ -11,7 +11,7 @@ import Testing
         let conditions: [String]
         /// What a message must hold; empty for none.
         var says = ""
-        /// The answer to GET / of the Service `echo`, as in golden cases.
+        /// The answer of the Service `echo` to GET /, as in golden cases, or to a call of a.B/Get when GRPCRoutes have it.
         let answer: String
         let yaml: String
 
@@ -95,7 +95,7 @@ import Testing
         """
     }
 
-    private static func filtered(_ filters: String, match: String = "{}", backends: String = "[{name: echo, port: 80}]")
+    static func filtered(_ filters: String, match: String = "{}", backends: String = "[{name: echo, port: 80}]")
         -> String
     {
         route(rules: "[{matches: [\(match)], filters: [\(filters)], backendRefs: \(backends)}]")
@@ -109,18 +109,18 @@ import Testing
         route(parent: "{group: '', kind: Service, \(rest)}")
     }
 
-    private static func backend(_ backend: String) -> String {
+    static func backend(_ backend: String) -> String {
         route(rules: "[{backendRefs: [\(backend)]}]")
     }
 
-    private static let good = ["Accepted True Accepted", "ResolvedRefs True ResolvedRefs"]
-    private static func refused(_ reason: String) -> [String] {
+    static let good = ["Accepted True Accepted", "ResolvedRefs True ResolvedRefs"]
+    static func refused(_ reason: String) -> [String] {
         ["Accepted False \(reason)", "ResolvedRefs True ResolvedRefs"]
     }
-    private static func unresolved(_ reason: String) -> [String] {
+    static func unresolved(_ reason: String) -> [String] {
         ["Accepted True Accepted", "ResolvedRefs False \(reason)"]
     }
-    private static let partly = good + ["PartiallyInvalid True UnsupportedValue"]
+    static let partly = good + ["PartiallyInvalid True UnsupportedValue"]
 
     static let cases: [Case] = [
         Case("accepted", good, says: "port 80 of Service default/echo", answer: "forward", route()),
@@ -178,9 +178,7 @@ import Testing
             "unknown backend kind", unresolved("InvalidKind"), says: "Other.example.org",
             answer: "500 backend-kind-invalid",
             backend("{group: example.org, kind: Other, name: echo, port: 80}")),
-        Case(
-            "h2c backend", unresolved("UnsupportedProtocol"), says: "kubernetes.io/h2c",
-            answer: "500 backend-protocol-unsupported", backend("{name: protocols, port: 1}")),
+        Case("h2c backend", good, answer: "forward", backend("{name: protocols, port: 1}")),
         Case(
             "https backend", unresolved("UnsupportedProtocol"), says: "https",
             answer: "500 backend-protocol-unsupported", backend("{name: protocols, port: 2}")),
@@ -284,12 +282,14 @@ import Testing
                 "{type: URLRewrite, urlRewrite: {hostname: a}}, {type: URLRewrite, urlRewrite: {hostname: b}}")),
 
         Case(
-            "filter not honoured in the only rule", refused("UnsupportedValue"), says: "RequestMirror",
-            answer: "500 filter-not-honoured",
-            filtered("{type: RequestMirror, requestMirror: {backendRef: {name: echo, port: 80}}}")),
+            "filter not honoured in the only rule", refused("UnsupportedValue"), says: "ExtensionRef",
+            answer: "500 filter-not-honoured", filtered(extensionRef)),
         Case(
             "filter not honoured beside a redirect", refused("UnsupportedValue"), answer: "500 filter-not-honoured",
-            route(rules: "[{filters: [{type: CORS, cors: {}}, {type: RequestRedirect, requestRedirect: {}}]}]")),
+            route(rules: "[{filters: [\(extensionRef), {type: RequestRedirect, requestRedirect: {}}]}]")),
+        Case(
+            "filter of no known type", refused("UnsupportedValue"), says: "filter Odd is not served",
+            answer: "500 filter-not-honoured", filtered("{type: Odd}")),
         Case(
             "filter not honoured in one rule", partly, says: "Dropped Rule 1: filter ExtensionRef is not served",
             answer: "forward",
@@ -306,21 +306,12 @@ import Testing
                     {backendRefs: [{name: echo, port: 80}]}]
                     """)),
         Case(
-            "retry", partly, says: "Fall Back for rule 0: retry is not served yet", answer: "forward",
-            route(rules: "[{backendRefs: [{name: echo, port: 80}], retry: {attempts: 2}}]")),
-        Case(
-            "session persistence", partly, says: "sessionPersistence is not served yet", answer: "forward",
+            "session persistence", good, answer: "forward",
             route(rules: "[{backendRefs: [{name: echo, port: 80}], sessionPersistence: {sessionName: a}}]")),
         Case(
-            "filter not honoured in a backendRef", partly, says: "Fall Back for rule 0: filter RequestMirror",
-            answer: "500 filter-not-honoured",
-            backend(
-                "{name: echo, port: 80, filters: [{type: RequestMirror, requestMirror: {backendRef: {name: echo, port: 80}}}]}"
-            )),
+            "filter not honoured in a backendRef", partly, says: "Fall Back for rule 0: filter ExtensionRef",
+            answer: "500 filter-not-honoured", backend("{name: echo, port: 80, filters: [\(extensionRef)]}")),
 
-        Case(
-            "GRPCRoute", refused("UnsupportedValue"), says: "GRPCRoute is not served yet", answer: "plain",
-            route(kind: "GRPCRoute")),
         Case(
             "TLSRoute", refused("UnsupportedValue"), says: "TLSRoute is not served yet", answer: "plain",
             route(kind: "TLSRoute")),
@@ -337,12 +328,22 @@ import Testing
             route(kind: "TCPRoute", more: "---\n" + route(name: "other"))),
         Case(
             "HTTPRoute and GRPCRoute", ["Accepted False Conflicted", "ResolvedRefs True ResolvedRefs"],
-            says: "GRPCRoutes have port 80", answer: "plain",
+            says: "GRPCRoutes have port 80", answer: "forward",
             route(more: "---\n" + route(kind: "GRPCRoute", name: "other"))),
+        Case(
+            "HTTPRoute and a refused GRPCRoute", good, answer: "forward",
+            route(
+                more: "---\n" + route(rules: "[{matches: [{method: {}}]}]", kind: "GRPCRoute", name: "other"))),
+        Case(
+            "HTTPRoute and a GRPCRoute whose filter is not honoured",
+            ["Accepted False Conflicted", "ResolvedRefs True ResolvedRefs"], says: "GRPCRoutes have port 80",
+            answer: "500 filter-not-honoured",
+            route(
+                more: "---\n" + route(rules: "[{filters: [\(extensionRef)]}]", kind: "GRPCRoute", name: "other"))),
         Case(
             "conflict on one port of two", good,
             says: "in force on port 8080 of Service default/echo; lost to routes of another kind: port 80",
-            answer: "plain",
+            answer: "forward",
             route(
                 parent: "{group: '', kind: Service, name: echo}",
                 more: "---\n" + route(kind: "GRPCRoute", name: "other"))),
@@ -361,7 +362,7 @@ import Testing
             )),
     ]
 
-    @Test(arguments: cases) func conditionsAndAnswer(_ example: Case) throws {
+    @Test(arguments: cases + filterCases + grpcCases) func conditionsAndAnswer(_ example: Case) throws {
         var mesh = Mesh()
         let compilation = try mesh.apply(Self.services + "---\n" + example.yaml)
         let parents = compilation.statuses.first { $0.key.name.name == "route" }?.value ?? []
@@ -388,13 +389,20 @@ import Testing
         let echo = try #require(snapshot.service(ObjectName(namespace: "default", name: "echo")))
         let port = try #require(echo.port(80))
         guard let table = port.routes(forClientIn: "default") else { return "plain" }
-        let request = Bytes(method: "GET", target: "/", authority: "echo", headers: [])
+        let request =
+            table.kind == .grpc
+            ? Bytes(
+                method: "POST", target: "/a.B/Get", authority: "echo", headers: [("content-type", "application/grpc")])
+            : Bytes(method: "GET", target: "/", authority: "echo", headers: [])
         guard let index = request.match(table) else { return "404" }
         switch table.rules[index].action {
         case .fail(let reason): return "\(reason.status ?? 0) \(reason.rawValue)"
         case .redirect: return "redirect"
         case .forward(let backends):
             let serving = backends.all.filter { $0.weight > 0 }
+            if (table.rules[index].filters + serving.flatMap(\.filters)).unreachableAuth != nil {
+                return "403 external-auth-failed"
+            }
             for case .backend in serving.map(\.target) { return "forward" }
             guard case .invalid(let reason) = serving.first?.target else { return "nothing" }
             return "\(reason.status ?? 0) \(reason.rawValue)"
@@ -419,7 +427,7 @@ import Testing
             conditions(try mesh.apply(Self.route(), timestamp: "T3")) == [
                 "Accepted True 3 T1", "ResolvedRefs True 3 T3",
             ])
-        let partly = Self.route(rules: "[{backendRefs: [{name: echo, port: 80}], retry: {attempts: 1}}]")
+        let partly = Self.backend("{name: echo, port: 80, filters: [\(Self.extensionRef)]}")
         #expect(
             conditions(try mesh.apply(partly, timestamp: "T4")) == [
                 "Accepted True 3 T1", "ResolvedRefs True 3 T3", "PartiallyInvalid True 3 T4",
@@ -488,6 +496,10 @@ import Testing
         let reasons = compilation.statuses.sorted { $0.key < $1.key }.map {
             "\($0.key): \($0.value[0].conditions![0].reason)"
         }
-        #expect(reasons == ["GRPCRoute client/theirs: UnsupportedValue", "HTTPRoute default/route: Accepted"])
+        #expect(reasons == ["GRPCRoute client/theirs: Accepted", "HTTPRoute default/route: Accepted"])
+        let port = try #require(
+            compilation.snapshot.service(ObjectName(namespace: "default", name: "echo"))?.port(80))
+        #expect(port.routes(forClientIn: "client")?.kind == .grpc)
+        #expect(port.routes(forClientIn: "default")?.kind == .http)
     }
 }

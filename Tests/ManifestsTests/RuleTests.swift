@@ -190,7 +190,35 @@ import Testing
             "a cookie's life", http("sessionPersistence: {cookieConfig: {lifetimeType: Permanent}}"),
             "spec.rules[0].sessionPersistence",
             "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"),
+        Case(
+            "a cookie's life, as 1.7 writes it", http("sessionPersistence: {cookie: {lifetimeType: Permanent}}"),
+            "spec.rules[0].sessionPersistence",
+            "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"),
+        Case(
+            "a header's cookie", http("sessionPersistence: {type: Header, cookie: {}}"),
+            "spec.rules[0].sessionPersistence", "cookie must be nil if type is not Cookie"),
+        Case(
+            "a cookie's header", http("sessionPersistence: {header: {name: a}}"), "spec.rules[0].sessionPersistence",
+            "header must be nil if type is not Header"),
+        Case(
+            "two forms of a session", http("sessionPersistence: {sessionName: a, cookie: {name: a}}"),
+            "spec.rules[0].sessionPersistence",
+            "cookie and header exclude sessionName and cookieConfig, which are their older forms"),
+        Case(
+            "a cookie's name", http("sessionPersistence: {cookie: {name: 'a b'}}"),
+            "spec.rules[0].sessionPersistence.cookie.name",
+            "must match ^[A-Za-z0-9!#$%&'*+\\-.^_\\x60|~]+$, is \"a b\""),
+        Case(
+            "a session header without name", http("sessionPersistence: {type: Header, header: {}}"),
+            "spec.rules[0].sessionPersistence.header.name", "is required"),
+        Case(
+            "an idle timeout", http("sessionPersistence: {idleTimeout: 1d}"),
+            "spec.rules[0].sessionPersistence.idleTimeout",
+            "must match ^([0-9]{1,5}(h|m|s|ms)){1,4}$, is \"1d\""),
         // Other kinds.
+        Case(
+            "rule names of a GRPCRoute", object("GRPCRoute", gateway, "{rules: [{name: a}, {name: a}]}"), "spec.rules",
+            "Rule name must be unique within the route"),
         Case(
             "a gRPC method", object("GRPCRoute", gateway, "{rules: [{matches: [{method: {type: Exact}}]}]}"),
             "spec.rules[0].matches[0].method", "One or both of 'service' or 'method' must be specified"),

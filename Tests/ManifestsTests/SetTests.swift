@@ -274,6 +274,22 @@ import Testing
         #expect(route.apiVersion == "gateway.networking.k8s.io/v1")
     }
 
+    @Test(arguments: [
+        (
+            "Gateway",
+            "{gatewayClassName: c, listeners: [{name: a, port: 443, protocol: TLS, tls: {mode: Passthrough}}]}"
+        ),
+        ("GatewayClass", "{controllerName: example.org/c}"),
+        ("ListenerSet", "{parentRef: {name: g}, listeners: [{name: a, port: 80, protocol: HTTP}]}"),
+    ])
+    func kindsOfOtherControllers(_ kind: String, _ spec: String) {
+        let text = "apiVersion: gateway.networking.k8s.io/v1\nkind: \(kind)\nmetadata: {name: g}\nspec: \(spec)\n"
+        let report = ManifestText.read(["a.yaml": text]).report
+        #expect(report.refusedObjects.isEmpty)
+        #expect(report.notServed.map(\.object) == ["\(kind) \(kind == "GatewayClass" ? "" : "default/")g"])
+        #expect(report.notServed.allSatisfy { $0.message.hasPrefix("a \(kind) is for another controller") })
+    }
+
     /// Every field of a Pod's own API is known; a slip of the pen is not.
     @Test func aPodFromARealCluster() {
         let text = """

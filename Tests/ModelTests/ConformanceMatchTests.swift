@@ -132,6 +132,83 @@ import Testing
             ])
     }
 
+    private static let echo = "gateway_api_conformance.echo_basic.grpcecho.GrpcEcho"
+
+    @Test func grpcExactMethodMatching() throws {
+        let table = table(
+            [("v1", [try grpcMatch(Self.echo, "Echo")]), ("v2", [try grpcMatch(Self.echo, "EchoTwo")])], kind: .grpc)
+        check(
+            table,
+            [
+                (.grpc("/\(Self.echo)/Echo"), "v1"), (.grpc("/\(Self.echo)/EchoTwo"), "v2"),
+                (.grpc("/\(Self.echo)/EchoThree"), nil), (.grpc("/\(Self.echo)/echo"), nil),
+                (.grpc("/\(Self.echo)/Echo/"), nil), (.grpc("/\(Self.echo)"), nil),
+                (Request("/\(Self.echo)/Echo", method: "POST"), nil),
+                (
+                    Request(
+                        "/\(Self.echo)/Echo", method: "POST", headers: [("Content-Type", "application/grpc-web")]),
+                    nil
+                ),
+                (
+                    Request(
+                        "/\(Self.echo)/Echo", method: "POST", headers: [("Content-Type", "application/grpc+json")]),
+                    "v1"
+                ),
+            ])
+    }
+
+    @Test func grpcRouteHeaderMatching() throws {
+        let table = table(
+            [
+                ("v1", [try grpcMatch(headers: [("version", "one")])]),
+                ("v2", [try grpcMatch(headers: [("version", "two")])]),
+                ("v1", [try grpcMatch(headers: [("version", "two"), ("color", "orange")])]),
+                ("v1", [try grpcMatch(headers: [("color", "blue")]), try grpcMatch(headers: [("color", "green")])]),
+                ("v2", [try grpcMatch(headers: [("color", "red")]), try grpcMatch(headers: [("color", "yellow")])]),
+            ], kind: .grpc)
+        func request(_ headers: (String, String)...) -> Request { .grpc("/\(Self.echo)/Echo", headers: headers) }
+        check(
+            table,
+            [
+                (request(("Version", "one")), "v1"), (request(("Version", "two")), "v2"),
+                (request(("Version", "two"), ("Color", "orange")), "v1"), (request(("Color", "blue")), "v1"),
+                (request(("Color", "green")), "v1"), (request(("Color", "red")), "v2"),
+                (request(("Color", "yellow")), "v2"), (request(("Version", "two"), ("Color", "blue")), "v2"),
+                (request(("Color", "orange")), nil), (request(("Some-Other-Header", "one")), nil),
+                (request(("Color", "purple")), nil),
+            ])
+    }
+
+    /// GRPCRouteRule, "matches": the service first, then the method, then headers.
+    @Test func grpcRoutePrecedence() throws {
+        let table = table(
+            [
+                ("all", []),
+                ("header", [try grpcMatch(headers: [("a", "1"), ("b", "1")])]),
+                ("any method by expression", [try grpcMatch(nil, ".*", regex: true)]),
+                ("method", [try grpcMatch(nil, "Get")]),
+                ("service by expression", [try grpcMatch("sh.*", regex: true)]),
+                ("both by expression", [try grpcMatch("sh.*", "P.*", regex: true)]),
+                ("service", [try grpcMatch("shop")]),
+                ("service and header", [try grpcMatch("shop", headers: [("a", "1")])]),
+                ("both", [try grpcMatch("shop", "Get")]),
+                ("header name by expression", [try grpcMatch("shop", "Get", headerRegexes: [("a", "[12]")])]),
+            ], kind: .grpc)
+        let both = [("a", "1"), ("b", "1")]
+        check(
+            table,
+            [
+                (.grpc("/shop/Get", headers: both), "header name by expression"), (.grpc("/shop/Get"), "both"),
+                (.grpc("/shop/Put", headers: both), "service and header"), (.grpc("/shop/Put"), "service"),
+                (.grpc("/shoe/Put", headers: both), "both by expression"),
+                (.grpc("/shoe/Get", headers: both), "service by expression"),
+                (.grpc("/shoe/x/Put"), "both by expression"), (.grpc("/bar/Get", headers: both), "method"),
+                (.grpc("/bar/Put", headers: both), "any method by expression"),
+                (.grpc("/bar", headers: both), "header"),
+                (.grpc("/"), "all"), (.grpc("*"), "all"), (.grpc(""), "all"), (Request("/shop/Get"), nil),
+            ])
+    }
+
     @Test func httpRouteMatchingAcrossRoutes() throws {
         let table = table([
             entry(

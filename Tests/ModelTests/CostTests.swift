@@ -41,7 +41,23 @@ import Testing
         }
         let request = Request("/service/path-9", headers: headers)
         let deep = Request("/service/path-9/x/y/z", headers: headers)
+        func service(_ count: Int) throws -> RouteTable {
+            table(try (0..<count).map { ("\($0)", [try grpcMatch("path-\($0)")]) }, kind: .grpc)
+        }
+        func method(_ count: Int) throws -> RouteTable {
+            table(try (0..<count).map { ("\($0)", [try grpcMatch(nil, "Path\($0)")]) }, kind: .grpc)
+        }
+        let byService = Request.grpc("/path-9/Get", headers: Array(headers.dropLast()))
+        let byMethod = Request.grpc("/service/Path9", headers: Array(headers.dropLast()))
         for (name, few, many) in [
+            (
+                "gRPC service", cost(try service(10), byService, expecting: "9"),
+                cost(try service(1_000), byService, expecting: "9")
+            ),
+            (
+                "gRPC method", cost(try method(10), byMethod, expecting: "9"),
+                cost(try method(1_000), byMethod, expecting: "9")
+            ),
             ("exact", cost(try exact(10), request, expecting: "9"), cost(try exact(1_000), request, expecting: "9")),
             ("prefix", cost(try prefix(10), deep, expecting: "9"), cost(try prefix(1_000), deep, expecting: "9")),
         ] {

@@ -35,6 +35,35 @@ import Testing
         #expect(explanation.tried[1].conditions == "path begins with /v2, method = POST")
     }
 
+    @Test func grpc() throws {
+        let table = table(
+            [
+                ("both", [try grpcMatch("shop", "Get")]), ("service", [try grpcMatch("bar", headers: [("a", "1")])]),
+                ("method", [try grpcMatch(nil, "Put")]), ("pattern", [try grpcMatch("s.*", "P|Q", regex: true)]),
+                ("winner", [try grpcMatch("s.*", regex: true)]), ("last", []),
+            ], kind: .grpc)
+        func seen(_ explanation: Explanation) -> [String] {
+            explanation.tried.map { tried in
+                let failure = tried.failure.map { "\($0.condition): \($0.wanted), seen \($0.seen ?? "none")" }
+                return "[\(tried.conditions)] \(failure ?? "matches")"
+            }
+        }
+        let explanation = table.explain(.grpc("/shop/Put"))
+        #expect(
+            seen(explanation) == [
+                "[gRPC method = /shop/Get] gRPC path: method = /shop/Get, seen /shop/Put",
+                "[gRPC service = bar, header a = 1] gRPC path: service = bar, seen /shop/Put",
+                "[gRPC service matches s.* and method matches P|Q] "
+                    + "gRPC path: service matches s.* and method matches P|Q, seen /shop/Put",
+                "[gRPC service matches s.*] matches", "[gRPC method = Put] matches", "[gRPC any method] matches",
+            ])
+        #expect(explanation.decidedBy == .service)
+        #expect(table.explain(.grpc("/bar/Put")).decidedBy == .grpcMethod)
+        let other = table.explain(Request("/shop/Get", headers: [("Content-Type", "text/plain")]))
+        #expect(other.winner == nil)
+        #expect(seen(other)[5] == "[gRPC any method] header content-type: = application/grpc, seen text/plain")
+    }
+
     @Test func aSecondMatchOfTheWinnerIsNoRival() throws {
         let table = table([("both", [try match(prefix: "/a"), try match(prefix: "/")]), ("other", [])])
         let explanation = table.explain(Request("/a"))

@@ -70,6 +70,31 @@ import Testing
         #expect(ranks[0].0.decision(over: ranks[0].0) == nil)
     }
 
+    @Test func everyStepOfGRPCDecidesAgainstAllLaterOnes() throws {
+        let late = Place(route: "c/c", rule: 9, match: 9, created: nil)
+        let ranks: [(Precedence, Precedence.Step)] = [
+            (rank(try grpcMatch("a.Long"), late), .service),
+            (rank(try grpcMatch("a.S", "Longer"), late), .grpcMethod),
+            (rank(try grpcMatch("a.S", "Long", headers: [("a", "1")]), late), .grpcMethod),
+            (rank(try grpcMatch("a.S", headers: [("a", "1"), ("b", "1")]), late), .headers),
+            (rank(try grpcMatch("a.S", headers: [("a", "1")])), .service),
+            (rank(try grpcMatch("a.Longest", "m", regex: true), late), .grpcMethod),
+            (rank(try grpcMatch("a", regex: true)), .service),
+            (rank(try grpcMatch(nil, "M"), late), .grpcMethod),
+            (rank(try grpcMatch(nil, "Much", regex: true), late), .grpcMethod),
+            (rank(try grpcMatch(headers: [("a", "1")]), late), .headers),
+            (rank(try grpcMatch()), .age),
+            (rank(try grpcMatch(), late), .age),
+        ]
+        for index in ranks.indices.dropLast() {
+            let (a, b) = (ranks[index].0, ranks[index + 1].0)
+            #expect(a.decision(over: b)?.step == ranks[index].1, "\(index)")
+            #expect(a.decision(over: b)?.isFirst == true, "\(index)")
+            #expect(b.decision(over: a)?.isFirst == false, "\(index)")
+        }
+        #expect(ranks.map(\.0).reversed().sorted() == ranks.map(\.0))
+    }
+
     @Test func trailingSlashIsNotCounted() throws {
         #expect(rank(try match(prefix: "/a/")).prefixLength == 2)
         #expect(rank(try match(prefix: "/a")).prefixLength == 2)

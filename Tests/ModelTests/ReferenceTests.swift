@@ -27,6 +27,29 @@ import Testing
         #expect((2_000..<9_000).contains(matched))
     }
 
+    /// The same for GRPCRoutes, of which none takes what is no gRPC request.
+    @Test func tenThousandGRPCRequests() throws {
+        var generator = Generator(seed: 43)
+        var matched = 0
+        for _ in 0..<500 {
+            let entries = try (0..<(1 + generator.next(12))).map { index in
+                entry(
+                    "rule-\(index)", try (0..<generator.next(4)).map { _ in try generator.grpcMatch() }, index: index,
+                    route: "n/\(generator.next(3))", created: generator.created(), kind: .grpc)
+            }
+            let table = table(entries, kind: .grpc)
+            for _ in 0..<20 {
+                let (request, isGRPC) = generator.grpcRequest()
+                let expected = isGRPC ? reference(entries, request) : nil
+                #expect(table.match(request) == expected, "\(request)")
+                let explanation = table.explain(request)
+                #expect(explanation.winner.map { explanation.tried[$0].rule } == expected, "\(request)")
+                if expected != nil { matched += 1 }
+            }
+        }
+        #expect((2_000..<9_000).contains(matched))
+    }
+
     private func reference(_ entries: [RouteTableEntry], _ request: Request) -> Int? {
         var best: (rank: Precedence, rule: Int)?
         for (index, entry) in entries.enumerated() {
@@ -51,6 +74,15 @@ import Testing
             let seen = path.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
             guard elements.isEmpty || Array(seen.prefix(elements.count)) == elements else { return false }
         case .regularExpression(let expression): guard expression.matchesWhole(path) else { return false }
+        case .grpcMethod(nil, nil), .grpcMethodExpressions(nil, nil): break
+        case .grpcMethod(let service, let method):
+            guard let seen = grpcParts(path), service.map({ string($0) == seen.service }) ?? true,
+                method.map({ string($0) == seen.method }) ?? true
+            else { return false }
+        case .grpcMethodExpressions(let service, let method):
+            guard let seen = grpcParts(path), service?.matchesWhole(seen.service) ?? true,
+                method?.matchesWhole(seen.method) ?? true
+            else { return false }
         }
         if let method = match.method, string(method) != request.method { return false }
         for header in match.headers {
@@ -67,6 +99,12 @@ import Testing
             }
         }
         return true
+    }
+
+    private func grpcParts(_ path: String) -> (service: String, method: String)? {
+        let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count > 2, parts[0].isEmpty else { return nil }
+        return (parts[1..<(parts.count - 1)].joined(separator: "/"), String(parts[parts.count - 1]))
     }
 
     private func string(_ bytes: [UInt8]) -> String { String(decoding: bytes, as: UTF8.self) }
@@ -116,6 +154,33 @@ struct Generator {
             headerRegexes: next(6) == 0 ? [(pick(["Z", "y"]), pick(["1.*", ".*2", "[12]"]))] : [],
             query: (0..<(next(4) / 2)).map { _ in (pick(["a", "b", "a b"]), pick(["1", "2", "a", ""])) },
             queryRegexes: next(8) == 0 ? [("c", "[a1]+")] : [])
+    }
+
+    mutating func grpcMatch() throws -> RouteMatch {
+        let regex = next(3) == 0
+        let service =
+            next(3) == 0 ? nil : regex ? pick(["a.*", "a\\.[BC]", ".*", "x"]) : pick(["a.B", "a.C", "x", "a"])
+        let method = next(3) == 0 ? nil : regex ? pick(["G.*", "Get|Put", ".*t", ""]) : pick(["Get", "Put", "Do"])
+        return try ModelTests.grpcMatch(
+            service, method, regex: regex,
+            headers: (0..<(next(4) / 2)).map { _ in (pick(["x", "Y"]), pick(["1", "2", "1, 2"])) },
+            headerRegexes: next(6) == 0 ? [(pick(["Z", "y"]), pick(["1.*", ".*2", "[12]"]))] : [])
+    }
+
+    /// A request, and whether it is one of gRPC.
+    mutating func grpcRequest() -> (Request, isGRPC: Bool) {
+        let type = next(12)
+        let isGRPC = type < 10
+        let types = ["application/grpc+proto", "Application/gRPC", "application/grpc;a=b", "application/grpc-web", ""]
+        return (
+            Request(
+                pick([
+                    "/a.B/Get", "/a.B/Put", "/a.C/Get", "/x/Do", "/a/Get", "/a.B/x/Get", "/a.B/", "/a.B", "/", "//Get",
+                ]),
+                method: "POST",
+                headers: [("content-type", type < 7 ? "application/grpc" : types[type - 7])]
+                    + (0..<next(4)).map { _ in (pick(["X", "y", "z"]), pick(["1", "2"])) }), isGRPC
+        )
     }
 
     mutating func request() -> Request {

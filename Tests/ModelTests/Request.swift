@@ -17,6 +17,11 @@ struct Request: CustomStringConvertible {
         self.headers = headers
     }
 
+    /// A gRPC request: POST, with the content type.
+    static func grpc(_ path: String, headers: [(String, String)] = []) -> Request {
+        Request(path, method: "POST", headers: [("content-type", "application/grpc")] + headers)
+    }
+
     var description: String { "\(method) \(target) \(authority) \(headers)" }
 
     /// The parts laid out with other bytes between them.
@@ -84,26 +89,42 @@ func match(
         queryParams: try named(query, queryRegexes))
 }
 
+/// A match of a GRPCRoute in few words.
+func grpcMatch(
+    _ service: String? = nil, _ method: String? = nil, regex: Bool = false, headers: [(String, String)] = [],
+    headerRegexes: [(String, String)] = []
+) throws -> RouteMatch {
+    let others = try match(headers: headers, headerRegexes: headerRegexes)
+    return RouteMatch(
+        path: regex
+            ? .grpcMethodExpressions(
+                service: try service.map { try RegularExpression($0) },
+                method: try method.map { try RegularExpression($0) })
+            : .grpcMethod(service: service.map { Array($0.utf8) }, method: method.map { Array($0.utf8) }),
+        method: nil, headers: others.headers, queryParams: [])
+}
+
 /// A rule that answers 500, named after where its requests should go.
 func entry(
-    _ name: String, _ matches: [RouteMatch], index: Int = 0, route: String = "default/route", created: String? = nil
+    _ name: String, _ matches: [RouteMatch], index: Int = 0, route: String = "default/route", created: String? = nil,
+    kind: RouteKind = .http
 ) -> RouteTableEntry {
     let parts = route.split(separator: "/").map(String.init)
     return RouteTableEntry(
         rule: Rule(
-            route: RouteReference(kind: .http, name: ObjectName(namespace: parts[0], name: parts[1])), index: index,
+            route: RouteReference(kind: kind, name: ObjectName(namespace: parts[0], name: parts[1])), index: index,
             name: name, action: .fail(.noBackendRefs), filters: [],
             timeouts: Timeouts(request: nil, backendRequest: nil)),
         matches: matches, creationTimestamp: created)
 }
 
 /// A table of one route, whose rules come in this order.
-func table(_ rules: [(String, [RouteMatch])]) -> RouteTable {
-    table(rules.enumerated().map { entry($1.0, $1.1, index: $0) })
+func table(_ rules: [(String, [RouteMatch])], kind: RouteKind = .http) -> RouteTable {
+    table(rules.enumerated().map { entry($1.0, $1.1, index: $0, kind: kind) }, kind: kind)
 }
 
-func table(_ entries: [RouteTableEntry]) -> RouteTable {
+func table(_ entries: [RouteTableEntry], kind: RouteKind = .http) -> RouteTable {
     RouteTable(
-        kind: .http, group: .producer, service: ObjectName(namespace: "default", name: "echo"), port: 80,
+        kind: kind, group: .producer, service: ObjectName(namespace: "default", name: "echo"), port: 80,
         entries: entries)
 }

@@ -1,12 +1,12 @@
 import Model
 import Resources
 
-/// The rules of one HTTPRoute, translated, with what is to be said about them.
+/// The rules of one HTTPRoute or GRPCRoute, translated, with what is to be said about them.
 ///
 /// Four ways for a rule not to be in force as written: the route as a whole is refused (`refusal`); the rule is dropped,
 /// since what it matches cannot be told (a regular expression that does not parse); its matching requests are answered
 /// 500, since a filter cannot be honoured and must not be skipped; or it is in force without a field that is not served.
-struct HTTPRouteRules {
+struct RouteRules {
     private(set) var entries: [RouteTableEntry] = []
     private(set) var refusal: Verdict?
     private(set) var claimsThoughRefused = false
@@ -24,18 +24,29 @@ struct HTTPRouteRules {
     /// Rules that are in force, but not in all they say.
     private var reduced: [(rule: Int, message: String)] = []
 
-    init(
-        _ object: HTTPRoute, _ name: ObjectName, _ key: ObjectKey, inventory: Inventory, backends: BackendTable
+    init(_ object: HTTPRoute, _ key: ObjectKey, inventory: Inventory, backends: BackendTable) {
+        self.init(
+            .http, key, (object.spec.rules ?? [HTTPRouteRule()]).map(RuleContent.init),
+            object.metadata.creationTimestamp, inventory: inventory, backends: backends)
+    }
+
+    /// A GRPCRoute without rules has one as an HTTPRoute has, which takes every gRPC request and leads nowhere.
+    init(_ object: GRPCRoute, _ key: ObjectKey, inventory: Inventory, backends: BackendTable) {
+        let rules = object.spec.rules ?? []
+        self.init(
+            .grpc, key, (rules.isEmpty ? [GRPCRouteRule()] : rules).map(RuleContent.init),
+            object.metadata.creationTimestamp, inventory: inventory, backends: backends)
+    }
+
+    private init(
+        _ kind: RouteKind, _ key: ObjectKey, _ rules: [RuleContent],
+        _ creationTimestamp: String?, inventory: Inventory, backends: BackendTable
     ) {
-        route = RouteReference(kind: .http, name: name)
+        route = RouteReference(kind: kind, name: ObjectName(key.name))
         self.key = key
         self.inventory = inventory
         self.backends = backends
-        if object.spec.hostnames?.isEmpty == false {
-            note("spec.hostnames", "hostnames do not count for a Service parent: match on the header Host instead")
-        }
-        let rules = object.spec.rules ?? [HTTPRouteRule()]
-        for (index, rule) in rules.enumerated() { add(rule, index, object.metadata.creationTimestamp) }
+        for (index, rule) in rules.enumerated() { add(rule, index, creationTimestamp) }
         conclude(count: rules.count)
     }
 
@@ -50,26 +61,24 @@ struct HTTPRouteRules {
 
     // MARK: Rules
 
-    private mutating func add(_ rule: HTTPRouteRule, _ index: Int, _ creationTimestamp: String?) {
+    private mutating func add(_ rule: RuleContent, _ index: Int, _ creationTimestamp: String?) {
         let field = "spec.rules[\(index)]"
         var matches: [RouteMatch] = []
         var isDropped = false
-        for (position, match) in (rule.matches ?? []).enumerated() {
-            do throws(MatchFailure) {
-                matches.append(try RouteMatch(match))
-            } catch {
+        for (position, match) in rule.matches.enumerated() {
+            switch match {
+            case .success(let match): matches.append(match)
+            case .failure(let error):
                 note("\(field).matches[\(position)].\(error.field)", error.message)
                 if !isDropped { failed.append((index, "\(error.message); no request matches it")) }
                 isDropped = true
             }
         }
-        let prefix = Self.solePrefix(matches)
+        let prefix = rule.solePrefix
         let (filters, action) = filters(of: rule, index, field, prefix)
-        if rule.retry != nil { reduce(index, "\(field).retry", "retry is not served yet: no request is tried again") }
-        if rule.sessionPersistence != nil {
-            reduce(index, "\(field).sessionPersistence", "sessionPersistence is not served yet: sessions do not stick")
-        }
-        let references = (rule.backendRefs ?? []).enumerated().map { position, ref in
+        let retry = rule.retry.map { self.retry($0, "\(field).retry") }
+        let persistence = persistence(rule.sessionPersistence, index, rule.name, "\(field).sessionPersistence")
+        let references = rule.backendRefs.enumerated().map { position, ref in
             backend(ref, index, "\(field).backendRefs[\(position)]", prefix)
         }
         let timeouts = timeouts(rule.timeouts, "\(field).timeouts")
@@ -78,20 +87,20 @@ struct HTTPRouteRules {
             RouteTableEntry(
                 rule: Rule(
                     route: route, index: index, name: rule.name, action: action ?? Self.action(references),
-                    filters: filters, timeouts: timeouts),
+                    filters: filters, timeouts: timeouts, retry: retry, sessionPersistence: persistence),
                 matches: matches, creationTimestamp: creationTimestamp))
     }
 
     /// The rule's filters, and what it does instead of forwarding, if so.
     private mutating func filters(
-        of rule: HTTPRouteRule, _ index: Int, _ field: String, _ prefix: [UInt8]?
+        of rule: RuleContent, _ index: Int, _ field: String, _ prefix: [UInt8]?
     ) -> (filters: [Filter], action: RuleAction?) {
         var filters: [Filter] = []
         var redirect: Redirect?
         var isHonoured = true
-        for (position, filter) in (rule.filters ?? []).enumerated() {
+        for (position, filter) in rule.filters.enumerated() {
             let place = "\(field).filters[\(position)]"
-            switch TranslatedFilter(filter, prefix: prefix) {
+            switch translated(filter, place, prefix) {
             case .filter(let filter): filters.append(filter)
             case .redirect(let one): redirect = one
             case .notHonoured(let message):
@@ -101,7 +110,7 @@ struct HTTPRouteRules {
             case .refused(let below, let message): refuse(.unsupportedValue, "\(place).\(below)", message)
             }
         }
-        checkTogether(rule.filters ?? [], "\(field).filters")
+        checkTogether(rule.filters, "\(field).filters")
         if !isHonoured { return (filters, .fail(.filterNotHonoured)) }
         return (filters, redirect.map { .redirect($0) })
     }
@@ -112,8 +121,9 @@ struct HTTPRouteRules {
         if types.contains("RequestRedirect"), types.contains("URLRewrite") {
             refuse(.incompatibleFilters, field, "RequestRedirect and URLRewrite exclude each other")
         }
-        for type in ["RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite"]
-        where types.count(where: { $0 == type }) > 1 {
+        for type in [
+            "RequestHeaderModifier", "ResponseHeaderModifier", "RequestRedirect", "URLRewrite", "CORS", "ExternalAuth",
+        ] where types.count(where: { $0 == type }) > 1 {
             refuse(.incompatibleFilters, field, "\(type) may be there once")
         }
     }
@@ -129,24 +139,51 @@ struct HTTPRouteRules {
     }
 
     private mutating func timeouts(_ timeouts: HTTPRouteTimeouts?, _ field: String) -> Timeouts {
-        func nanoseconds(_ text: String?, _ name: String) -> UInt64? {
-            guard let text else { return nil }
-            guard let duration = GatewayDuration(text) else {
-                refuse(.unsupportedValue, "\(field).\(name)", "'\(text)' is not a duration (GEP-2257)")
-                return nil
-            }
-            return duration.nanoseconds == 0 ? nil : duration.nanoseconds
+        func limit(_ text: String?, _ name: String) -> UInt64? {
+            guard let limit = text.flatMap({ nanoseconds($0, "\(field).\(name)") }), limit > 0 else { return nil }
+            return limit
         }
         return Timeouts(
-            request: nanoseconds(timeouts?.request, "request"),
-            backendRequest: nanoseconds(timeouts?.backendRequest, "backendRequest"))
+            request: limit(timeouts?.request, "request"),
+            backendRequest: limit(timeouts?.backendRequest, "backendRequest"))
     }
 
-    /// The value of the rule's one match by PathPrefix, which ReplacePrefixMatch needs; nil when it has none or several.
-    private static func solePrefix(_ matches: [RouteMatch]) -> [UInt8]? {
-        if matches.isEmpty { return Array("/".utf8) }
-        guard matches.count == 1, case .prefix(let value) = matches[0].path else { return nil }
-        return value
+    private mutating func persistence(
+        _ persistence: Resources.SessionPersistence?, _ index: Int, _ name: String?, _ field: String
+    ) -> Model.SessionPersistence? {
+        guard let persistence else { return nil }
+        switch TranslatedPersistence(persistence, ofRule: index, named: name, of: route) {
+        case .persistence(let persistence): return persistence
+        case .refused(let below, let message):
+            refuse(.unsupportedValue, "\(field)\(below)", message)
+            return nil
+        }
+    }
+
+    /// Without codes, only failures to connect and attempts that take too long are retried; without attempts, once
+    /// (HTTPRouteRetry of 1.7).
+    private mutating func retry(_ retry: HTTPRouteRetry, _ field: String) -> Retry {
+        var codes: Set<UInt16> = []
+        for (position, code) in (retry.codes ?? []).enumerated() {
+            if (400...599).contains(code) {
+                codes.insert(UInt16(code))
+            } else {
+                refuse(.unsupportedValue, "\(field).codes[\(position)]", "\(code) is not in 400 to 599")
+            }
+        }
+        let attempts = retry.attempts ?? 1
+        if attempts < 1 { refuse(.unsupportedValue, "\(field).attempts", "\(attempts) is less than 1") }
+        return Retry(
+            codes: codes.sorted(), attempts: max(1, attempts),
+            backoff: retry.backoff.flatMap { nanoseconds($0, "\(field).backoff") })
+    }
+
+    private mutating func nanoseconds(_ text: String, _ field: String) -> UInt64? {
+        guard let duration = GatewayDuration(text) else {
+            refuse(.unsupportedValue, field, "'\(text)' is not a duration (GEP-2257)")
+            return nil
+        }
+        return duration.nanoseconds
     }
 
     // MARK: Backends
@@ -155,20 +192,12 @@ struct HTTPRouteRules {
         _ ref: HTTPBackendRef, _ rule: Int, _ field: String, _ prefix: [UInt8]?
     ) -> WeightedBackend {
         let reference = BackendReference(ref, of: route.name)
-        backendServices.insert(reference.name)
-        var target: WeightedBackend.Target
-        switch ResolvedBackend(reference, in: .http, inventory: inventory, backends: backends) {
-        case .backend(let backend): target = .backend(backend)
-        case .invalid(let reason, let verdict):
-            target = .invalid(reason)
-            unresolved.add(verdict, at: field)
-            note(field, verdict.message)
-        }
+        var target = target(reference, in: route.kind, field)
         var filters: [Filter] = []
         for (number, filter) in (ref.filters ?? []).enumerated() {
             let place = "\(field).filters[\(number)]"
             var unserved: String?
-            switch TranslatedFilter(filter, prefix: prefix) {
+            switch translated(filter, place, prefix) {
             case .filter(let filter): filters.append(filter)
             case .redirect: unserved = "filter RequestRedirect of a backendRef is not served by this version of Weir"
             case .notHonoured(let message): unserved = message
@@ -184,6 +213,32 @@ struct HTTPRouteRules {
             service: reference.name, port: ref.port.flatMap(UInt16.init(exactly:)),
             weight: UInt32(clamping: ref.weight),
             target: target, filters: filters)
+    }
+
+    /// Where a reference leads, which is noted when it is nowhere.
+    private mutating func target(
+        _ reference: BackendReference, in kind: RouteKind, _ field: String
+    ) -> WeightedBackend.Target {
+        backendServices.insert(reference.name)
+        switch ResolvedBackend(reference, in: kind, inventory: inventory, backends: backends) {
+        case .backend(let backend): return .backend(backend)
+        case .invalid(let reason, let verdict):
+            unresolved.add(verdict, at: field)
+            note(field, verdict.message)
+            return .invalid(reason)
+        }
+    }
+
+    private mutating func translated(_ filter: HTTPRouteFilter, _ place: String, _ prefix: [UInt8]?)
+        -> TranslatedFilter
+    {
+        let route = route
+        return TranslatedFilter(filter, of: route.kind, prefix: prefix) { ref, kind, field in
+            let reference = BackendReference(ref, of: route.name)
+            return FilterBackend(
+                service: reference.name, port: ref.port.flatMap(UInt16.init(exactly:)),
+                target: target(reference, in: kind, "\(place).\(field)"))
+        }
     }
 
     // MARK: Conditions
