@@ -11,7 +11,7 @@ package struct ByteRange: BitwiseCopyable, Hashable, Sendable {
 
     package static let empty = ByteRange(start: 0, count: 0)
 
-    package var end: UInt32 { start &+ count }
+    @inlinable package var end: UInt32 { start &+ count }
     package var isEmpty: Bool { count == 0 }
 }
 
@@ -24,12 +24,19 @@ package struct FieldRange: BitwiseCopyable, Hashable, Sendable {
     /// A proxy must not forward this line: the field is hop-by-hop, or the Connection field names it
     /// (RFC 9110 section 7.6.1). Never set for Host and Content-Length, which Connection cannot take away.
     package var hopByHop: Bool
+    /// The sender asked that no table ever holds this field; whoever passes it on must ask the same (RFC 7541 section
+    /// 6.2.3).
+    package var neverIndexed: Bool
 
-    package init(name: ByteRange, value: ByteRange, known: KnownField = .other, hopByHop: Bool = false) {
+    package init(
+        name: ByteRange, value: ByteRange, known: KnownField = .other, hopByHop: Bool = false,
+        neverIndexed: Bool = false
+    ) {
         self.name = name
         self.value = value
         self.known = known
         self.hopByHop = hopByHop
+        self.neverIndexed = neverIndexed
     }
 }
 

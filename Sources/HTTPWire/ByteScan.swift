@@ -75,9 +75,10 @@ enum ByteScan {
     @inline(__always)
     static func value(_ base: UnsafeRawPointer, _ start: Int, _ end: Int) -> Int {
         search(base, start, end) {
-            below($0, 0x20) | equal($0, 0x7f)
+            // Below 0x20 by the borrow, from 0x7f on by the carry into the high bit; obs-text is let through by `stops`.
+            (($0 &- 0x20 &* ones) | ($0 &+ ones)) & highs
         } stops: {
-            $0 != .tab
+            $0 < 0x20 && $0 != .tab || $0 == 0x7f
         }
     }
 
@@ -149,7 +150,7 @@ enum ByteScan {
 
 extension ByteRange {
     @inline(__always)
-    init(_ start: Int, _ end: Int) {
+    package init(_ start: Int, _ end: Int) {
         self.init(start: UInt32(truncatingIfNeeded: start), count: UInt32(truncatingIfNeeded: end &- start))
     }
 }

@@ -43,6 +43,18 @@ struct FieldMeaning {
         self.repeated = repeated
     }
 
+    /// For one who noted the known fields while it wrote `fields`.
+    init(
+        _ base: UnsafeRawPointer, _ fields: UnsafeMutableBufferPointer<FieldRange>, _ count: Int, present: UInt64,
+        repeated: UInt64
+    ) {
+        self.base = base
+        self.fields = fields
+        self.count = count
+        self.present = present
+        self.repeated = repeated
+    }
+
     @inline(__always)
     func has(_ field: KnownField) -> Bool { present & 1 &<< UInt64(field.rawValue) != 0 }
 

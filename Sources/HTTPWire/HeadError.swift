@@ -32,6 +32,14 @@ package enum HeadError: UInt8, BitwiseCopyable, Error, Hashable, Sendable, CaseI
     case codingUnsupported
     case codingForbidden
     case tooManyConnectionOptions
+    // HTTP/2 only.
+    case uppercaseName
+    case pseudoField
+    case pseudoFieldMissing
+    case scheme
+    case hostDiffers
+    case connectionField
+    case endWithLength
 
     /// The status to answer a request with. For a response the proxy answers 502 whatever the cause.
     package var status: UInt16 {
@@ -79,6 +87,13 @@ package enum HeadError: UInt8, BitwiseCopyable, Error, Hashable, Sendable, CaseI
         case .codingUnsupported: "a transfer coding other than chunked"
         case .codingForbidden: "Transfer-Encoding in a response that has no content"
         case .tooManyConnectionOptions: "the Connection field has too many options"
+        case .uppercaseName: "a field name has an uppercase letter"
+        case .pseudoField: "a pseudo-field that is unknown, repeated, behind other fields, or not for this section"
+        case .pseudoFieldMissing: "a pseudo-field is missing"
+        case .scheme: "the scheme is neither http nor https"
+        case .hostDiffers: "the Host field differs from :authority"
+        case .connectionField: "a field that is for HTTP/1.1 connections only"
+        case .endWithLength: "the message ends without the content that Content-Length tells"
         }
     }
 }

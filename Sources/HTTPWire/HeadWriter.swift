@@ -16,7 +16,7 @@ package struct HeadWriter {
 
     /// The place for the next `length` bytes, or nil when they do not fit.
     @inline(__always)
-    private mutating func claim(_ length: Int) -> UnsafeMutableRawPointer? {
+    mutating func claim(_ length: Int) -> UnsafeMutableRawPointer? {
         guard let base, !overflowed, length <= capacity &- count else {
             overflowed = true
             return nil
@@ -24,6 +24,25 @@ package struct HeadWriter {
         let place = base + count
         count &+= length
         return place
+    }
+
+    /// The bytes written from `offset` on, to be changed in place.
+    @inline(__always)
+    func written(from offset: Int) -> UnsafeMutableRawPointer {
+        precondition(offset >= 0 && offset <= count && base != nil)
+        return base.unsafelyUnwrapped + offset
+    }
+
+    /// Writes what `body` writes at the place that it is given, and says that it wrote: at most `bound` bytes, else nothing.
+    @inline(__always)
+    mutating func write(atMost bound: Int, _ body: (UnsafeMutableRawPointer) -> Int) {
+        guard let base, !overflowed, bound <= capacity &- count else {
+            overflowed = true
+            return
+        }
+        let length = body(base + count)
+        precondition(length >= 0 && length <= bound)
+        count &+= length
     }
 
     @inline(__always)

@@ -57,7 +57,7 @@ extension KnownField {
     /// words: a set bit 5 makes letters lowercase and leaves `-` and digits as they are, and no other token byte becomes
     /// one of those.
     @inline(__always)
-    static func recognise(_ name: UnsafeRawPointer, count: Int) -> KnownField {
+    package static func recognise(_ name: UnsafeRawPointer, count: Int) -> KnownField {
         switch count {
         case 2:
             let word = UInt64(name.loadUnaligned(as: UInt16.self)) | 0x2020

@@ -1,6 +1,8 @@
 package enum HTTPVersion: UInt8, BitwiseCopyable, Sendable {
     case http10
     case http11
+    /// RFC 9113; the head is the HTTP/1.1 text that its header block was decoded to.
+    case http2
 }
 
 /// The four forms of a request's target (RFC 9112 section 3.2).
@@ -38,6 +40,10 @@ package struct RequestHead: BitwiseCopyable, Hashable, Sendable {
     /// The Upgrade field's value when the request is HTTP/1.1 and Connection names `upgrade`; else empty. Also empty when
     /// it offers `h2c`: the requests inside such a tunnel would be seen by nobody.
     package var upgrade = ByteRange.empty
+    /// HTTP/2: the request is an extended CONNECT (RFC 8441), shown as a GET with `upgrade`.
+    package var isExtendedConnect = false
+    /// TE holds `trailers` (RFC 9110 section 10.1.4).
+    package var acceptsTrailers = false
     /// Entries written to the caller's field buffer.
     package var fieldCount = 0
     /// Empty lines before the request line, in bytes; the head proper starts here.

@@ -1,5 +1,4 @@
-// Compiled together with Sources/HTTPWire by Deploy/fuzz; one entry point each is in FuzzRequestHead.swift,
-// FuzzResponseHead.swift and FuzzChunked.swift.
+// Compiled together with Sources/HTTPWire by Deploy/fuzz; one entry point each is in the files named Fuzz*.swift.
 
 /// A head as plain values: what must not depend on how the bytes were cut, or on where they lie.
 struct Plain<Head: Hashable>: Equatable {
