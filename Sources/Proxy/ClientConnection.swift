@@ -1,7 +1,8 @@
 import HTTPWire
 import Reactor
 
-/// A connection that a client opened. It carries one request at a time; bytes of later ones wait in `input`.
+/// A connection that a client opened, while it speaks HTTP/1. It carries one request at a time; bytes of later ones wait in
+/// `input`.
 ///
 /// A value of trivial parts in a worker's slab, handled through pointers: closing marks it `closed` at once, and its memory
 /// is reused only after the turn of the loop in which that happened.
@@ -25,15 +26,9 @@ struct ClientConnection: BitwiseCopyable {
     let fd: Int32
     let index: UInt32
     let timer: UInt32
-    /// Index of the worker's origin.
-    let origin: UInt32
-    /// Index of the frontend, or of the listen entry.
-    let destination: UInt32
-    let isListen: Bool
-    /// The family of the address that the client dialled; of a plain listener, that of IPv4.
-    let isIPv4: Bool
-    /// The dialled port.
-    let port: UInt16
+    /// The index of its exchange, one for all requests.
+    let exchange: UInt32
+    var dialled: Dialled
     var phase = Phase.idle
     /// There may be something to read: an edge was seen, and no read since came back short.
     var readable = false
@@ -47,59 +42,13 @@ struct ClientConnection: BitwiseCopyable {
     var shutDown = false
     /// A request has been answered on it.
     var hasServed = false
-    /// In the list of connections that go on in the next turn.
-    var isReady = false
-    /// The plan that `plannedPort` and `table` belong to.
-    var planSerial: UInt64 = 0
-    var plannedPort: UnsafePointer<PlannedPort>?
-    var table: UnsafePointer<PlannedTable>?
-    /// When the client last sent or took something.
-    var lastProgress: UInt64
+    /// In the list of those to flush at the end of the turn.
+    var isDirty = false
     /// Bytes thrown away in `discard` and `linger`.
     var discarded = 0
     var input = ByteQueue()
     var output = ByteQueue()
     var parser: RequestHeadParser
-    var exchange = Exchange()
 }
 
 typealias Client = UnsafeMutablePointer<ClientConnection>
-
-/// One request and its response.
-struct Exchange: BitwiseCopyable {
-    /// Index of the upstream connection, or `Slab.none`.
-    var upstream = Slab.none
-    /// Index of the plan it was decided by, until its response's head has been sent; else -1.
-    var plan: Int32 = -1
-    var started: UInt64 = 0
-    var requestDeadline = TimerWheel.never
-    var backendTimeout = TimerWheel.never
-    var requestBody = BodyDecoder(.none)
-    var isRequestComplete = true
-    var requestIsChunked = false
-    var isHEAD = false
-    /// RFC 9110 section 9.2.2.
-    var isIdempotent = false
-    var isHTTP10 = false
-    var expectsContinue = false
-    var wantsUpgrade = false
-    var keepAlive = false
-    /// The final response's head is on its way to the client.
-    var isHeadSent = false
-    /// The response goes to an HTTP/1.0 client as bare content.
-    var unchunks = false
-    var attempts: UInt8 = 0
-    /// Slots of the endpoints that could not be connected.
-    var tried: InlineArray<8, UInt32> = InlineArray(repeating: .max)
-    var status: UInt16 = 0
-    var reason: UInt8 = Exchange.noReason
-    var reference: UnsafePointer<PlannedReference>?
-    var series: UnsafeMutablePointer<Cell>?
-    var seriesIdentity: UInt64 = 0
-    var bytesIn: UInt64 = 0
-    var bytesOut: UInt64 = 0
-    /// The access log's line so far.
-    var log = ByteQueue()
-
-    static let noReason = UInt8.max
-}

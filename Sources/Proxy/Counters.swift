@@ -1,3 +1,4 @@
+package import HTTPWire
 package import Model
 import Synchronization
 
@@ -7,6 +8,8 @@ enum Counter: Int, CaseIterable {
     case upstreams
     case idleUpstreams
     case tunnels
+    case clientSessions
+    case upstreamSessions
     case accepted
     case refused
     case acceptErrors
@@ -14,6 +17,13 @@ enum Counter: Int, CaseIterable {
     case connectFailures
     case connectRetries
     case staleRetries
+    case retries
+    case unreplayable
+    case ejections
+    case checks
+    case mirrorsSent
+    case mirrorsDropped
+    case mirrorsFailed
     case clientAborts
     case cuts
     case bytesFromClients
@@ -35,10 +45,15 @@ package struct ProxyCounters: Sendable {
     package internal(set) var requests: [Requests] = []
     /// Answers that Weir itself gave.
     package internal(set) var ownAnswers: [(reason: Reason, count: UInt64)] = []
+    /// Connections closed for what the peer asked for too often.
+    package internal(set) var floods: [(flood: HTTP2Flood, count: UInt64)] = []
     package internal(set) var clientsOpen: UInt64 = 0
     package internal(set) var upstreamsOpen: UInt64 = 0
     package internal(set) var upstreamsIdle: UInt64 = 0
     package internal(set) var tunnelsOpen: UInt64 = 0
+    /// HTTP/2 connections of clients, and to endpoints.
+    package internal(set) var clientSessionsOpen: UInt64 = 0
+    package internal(set) var upstreamSessionsOpen: UInt64 = 0
     package internal(set) var accepted: UInt64 = 0
     /// Closed because the pod has its share of connections.
     package internal(set) var refused: UInt64 = 0
@@ -48,6 +63,19 @@ package struct ProxyCounters: Sendable {
     package internal(set) var connectFailures: UInt64 = 0
     package internal(set) var connectRetries: UInt64 = 0
     package internal(set) var staleRetries: UInt64 = 0
+    /// Requests sent again because their route says so.
+    package internal(set) var retries: UInt64 = 0
+    /// Requests that would have been sent again, had their bodies not been too large to keep.
+    package internal(set) var unreplayable: UInt64 = 0
+    /// Endpoints left out for a while because they failed, by each worker for itself.
+    package internal(set) var ejections: UInt64 = 0
+    /// Questions put to authorization services.
+    package internal(set) var checks: UInt64 = 0
+    /// Copies of requests that were begun for mirrors, those cut off since they fell behind or their request ended early,
+    /// and those that no endpoint took or answered in time.
+    package internal(set) var mirrorsSent: UInt64 = 0
+    package internal(set) var mirrorsDropped: UInt64 = 0
+    package internal(set) var mirrorsFailed: UInt64 = 0
     /// Clients that left before their response was complete.
     package internal(set) var clientAborts: UInt64 = 0
     /// Connections cut because a response could not be finished after its head had been sent.
@@ -63,9 +91,10 @@ package struct ProxyCounters: Sendable {
     package internal(set) var acknowledged: [UInt64] = []
 }
 
-/// One worker's cells: those of `Counter`, then the own answers by reason.
+/// One worker's cells: those of `Counter`, then the own answers by reason, then the floods by name.
 final class WorkerCells: @unchecked Sendable {
-    static let count = Counter.allCases.count + Reason.allCases.count
+    static let floods = Counter.allCases.count + Reason.allCases.count
+    static let count = floods + HTTP2Flood.allCases.count
     let cells: UnsafeMutablePointer<Cell>
 
     init() {
@@ -79,5 +108,8 @@ final class WorkerCells: @unchecked Sendable {
     }
 
     subscript(_ counter: Counter) -> UInt64 { cells[counter.rawValue].load(ordering: .relaxed) }
+    subscript(_ flood: HTTP2Flood) -> UInt64 {
+        cells[Self.floods + Int(flood.rawValue)].load(ordering: .relaxed)
+    }
     subscript(_ reason: Int) -> UInt64 { cells[Counter.allCases.count + reason].load(ordering: .relaxed) }
 }

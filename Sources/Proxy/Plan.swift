@@ -42,7 +42,8 @@ struct PlannedEdits: BitwiseCopyable {
     /// Whole field lines, each with its CRLF.
     let lines: PlannedText
 
-    init(_ edits: HeaderEdits, _ memory: Arena) {
+    /// `dropped` go too.
+    init(_ edits: HeaderEdits, dropping more: [[UInt8]] = [], _ memory: Arena) {
         var bytes: [UInt8] = []
         for field in edits.added {
             bytes += field.name
@@ -50,7 +51,7 @@ struct PlannedEdits: BitwiseCopyable {
             bytes += field.value
             bytes += [0x0d, 0x0a]
         }
-        dropped = memory.copy(edits.dropped.map { memory.text($0) })
+        dropped = memory.copy((edits.dropped + more).map { memory.text($0) })
         lines = memory.text(bytes)
     }
 
@@ -62,18 +63,37 @@ struct PlannedEdits: BitwiseCopyable {
     static var none: PlannedEdits { PlannedEdits() }
 }
 
+/// The version of HTTP that a backend is spoken to with; gRPC always goes over HTTP/2.
+enum PlannedVersion: UInt8 {
+    case http1
+    case http2
+    /// Where no route holds: what the client speaks, as if nobody stood between.
+    case asClient
+}
+
 /// A backendRef, or the Service's own endpoints where no route holds.
 struct PlannedReference: BitwiseCopyable {
     let weight: UInt32
     /// nil: `backend` gets the request.
     let failure: Reason?
     let backend: PlannedBackend
+    let version: PlannedVersion
     /// The rule's modifiers, then the reference's.
     let requestEdits: PlannedEdits
     let responseEdits: PlannedEdits
     /// The rule's rewrite, then the reference's; nil: no change.
     let rewrites: Unmanaged<PlannedRewrites>?
     let series: Unmanaged<Series>
+    /// How its requests are kept together: the rule's way, else that of the backend's policy.
+    let session: UnsafePointer<SessionRules>?
+    /// The CORS filter of the reference; the rule's is the rule's.
+    let cors: Unmanaged<CORSTable>?
+    /// By worker; nil: the backend has no retry budget.
+    let budgets: UnsafeMutablePointer<RetryBudgetState>?
+    /// The rule's, then the reference's.
+    let mirrors: UnsafeBufferPointer<PlannedMirror>
+    /// The reference's own.
+    let auths: UnsafeBufferPointer<PlannedAuth>
 }
 
 /// The URLRewrite filters of a rule and its backendRef, in the order in which they run.
@@ -105,6 +125,13 @@ struct PlannedRule: BitwiseCopyable {
     /// Nanoseconds; `TimerWheel.never` when there is none.
     let requestTimeout: UInt64
     let backendTimeout: UInt64
+    let retry: RetryPolicy
+    /// `retry` may ask for something: the request is kept.
+    let hasRetry: Bool
+    /// The rule says how sessions are kept: over all its references, whatever their weights.
+    let hasSession: Bool
+    let cors: Unmanaged<CORSTable>?
+    let auths: UnsafeBufferPointer<PlannedAuth>
     /// The rule's response modifiers, for redirects.
     let responseEdits: PlannedEdits
     let rule: Unmanaged<Rule>
@@ -242,5 +269,10 @@ final class Plan: @unchecked Sendable {
         self.memory = memory
         self.removed = removed
         self.slotLimit = slotLimit
+    }
+
+    /// What clients dial.
+    func address(ofFrontend index: Int) -> IPAddress? {
+        snapshot.frontends.indices.contains(index) ? snapshot.frontends[index]?.address : nil
     }
 }

@@ -1,4 +1,5 @@
 import CLinux
+import HTTPWire
 import Model
 import Reactor
 
@@ -33,6 +34,8 @@ struct Planner {
     private(set) var series: [RequestLabels: Series] = [:]
     private var freeSeries: [Series] = []
     private var namespaces: [String: UInt32] = [:]
+    /// Of the backends that have one, by Service: what a worker has used of it outlives the plan.
+    private var budgets: [ObjectName: RetryBudgets] = [:]
     private(set) var listens: [Listen] = []
 
     init(workers: Int, seriesLife: UInt64 = 600_000_000_000) {
@@ -125,6 +128,19 @@ struct Planner {
         return new
     }
 
+    private mutating func budgets(
+        _ budget: RetryBudget, of service: ObjectName, _ memory: Arena
+    ) -> UnsafeMutablePointer<RetryBudgetState> {
+        let kept: RetryBudgets
+        if let known = budgets[service], known.budget == budget {
+            kept = known
+        } else {
+            kept = RetryBudgets(budget, workers: workers, now: Clock.now())
+            budgets[service] = kept
+        }
+        return memory.keep(kept)._withUnsafeGuaranteedRef { $0.states }
+    }
+
     private mutating func endpoint(_ endpoint: Endpoint) -> PlannedEndpoint {
         let key = EndpointKey(address: endpoint.address, port: endpoint.port)
         let slot: UInt32
@@ -147,6 +163,14 @@ struct Planner {
             slot: slot, identity: slots[Int(slot)].identity)
     }
 
+    /// The address and port that a slot stands for; nil when it is another endpoint's by now, or nobody's.
+    func endpoint(slot: UInt32, identity: UInt64) -> (address: IPAddress, port: UInt16)? {
+        guard Int(slot) < slots.count, slots[Int(slot)].identity == identity, let key = slots[Int(slot)].key else {
+            return nil
+        }
+        return (key.address, key.port)
+    }
+
     private mutating func portPlan(_ port: ServicePort) -> PortPlan {
         var builder = PortPlanBuilder(port: port)
         return builder.build(&self)
@@ -164,7 +188,7 @@ struct Planner {
 
         mutating func build(_ planner: inout Planner) -> PortPlan {
             let plain = reference(
-                weight: 1, failure: nil, backend: port.plain, filters: [],
+                weight: 1, failure: nil, backend: port.plain, version: .asClient, filters: [],
                 series: count(&planner, route: nil, backend: (port.plain.service, port.plain.port)), &planner)
             let producer = port.producer.map { table($0, &planner) }
             let consumers = port.consumers.sorted { $0.key < $1.key }.map { namespace, routes in
@@ -189,6 +213,7 @@ struct Planner {
         private mutating func rule(_ rule: Rule, _ planner: inout Planner) -> PlannedRule {
             var references: [PlannedReference] = []
             var total: UInt64 = 0
+            let session = rule.sessionPersistence.map { sessionRules($0) }
             let action: PlannedRule.Action
             switch rule.action {
             case .fail(let reason): action = .fail(reason)
@@ -203,36 +228,94 @@ struct Planner {
                     case .backend(let backend):
                         references.append(
                             reference(
-                                weight: one.weight, failure: nil, backend: backend, filters: rule.filters + one.filters,
-                                series: series, &planner))
+                                weight: one.weight, failure: nil, backend: backend, version: version(of: backend, rule),
+                                filters: rule.filters + one.filters, series: series, session: session,
+                                cors: one.filters.cors, hasCORS: rule.filters.cors != nil,
+                                mirrors: mirrors(rule, rule.filters + one.filters, series, &planner),
+                                auths: auths(one.filters, series, &planner), &planner))
                     case .invalid(let reason):
                         references.append(
                             reference(
                                 weight: one.weight, failure: reason,
                                 backend: Backend(
                                     service: one.service, port: one.port ?? 0, appProtocol: nil, endpoints: []),
-                                filters: [], series: series, &planner))
+                                version: .http1, filters: [], series: series, &planner))
                     }
                 }
             }
+            let none = count(&planner, route: rule, backend: nil)
             return PlannedRule(
                 action: action, references: memory.copy(references), total: total,
                 requestTimeout: rule.timeouts.request ?? TimerWheel.never,
                 backendTimeout: rule.timeouts.backendRequest ?? TimerWheel.never,
-                responseEdits: PlannedEdits(rule.filters.responseEdits, memory), rule: memory.keep(rule),
-                series: count(&planner, route: rule, backend: nil))
+                retry: rule.retry.map { RetryPolicy($0, codes: memory.copy($0.codes)) } ?? RetryPolicy(),
+                hasRetry: rule.retry != nil, hasSession: session != nil,
+                cors: rule.filters.cors.map { memory.keep(CORSTable($0)) },
+                auths: memory.copy(auths(rule.filters, none, &planner)),
+                responseEdits: PlannedEdits(
+                    rule.filters.responseEdits, dropping: rule.filters.cors == nil ? [] : CORSTable.replacedFields,
+                    memory),
+                rule: memory.keep(rule),
+                series: none)
+        }
+
+        private func version(of backend: Backend, _ rule: Rule) -> PlannedVersion {
+            if case .grpc = rule.route.kind { return .http2 }
+            if case .http2 = backend.httpVersion { return .http2 }
+            return .http1
         }
 
         private mutating func reference(
-            weight: UInt32, failure: Reason?, backend: Backend, filters: [Filter], series: Unmanaged<Series>,
+            weight: UInt32, failure: Reason?, backend: Backend, version: PlannedVersion, filters: [Filter],
+            series: Unmanaged<Series>, session: UnsafePointer<SessionRules>? = nil, cors: CORSPolicy? = nil,
+            hasCORS: Bool = false, mirrors: [PlannedMirror] = [], auths: [PlannedAuth] = [],
             _ planner: inout Planner
         ) -> PlannedReference {
             let rewrites = filters.urlRewrites
             return PlannedReference(
-                weight: weight, failure: failure, backend: planned(backend, &planner),
+                weight: weight, failure: failure, backend: planned(backend, &planner), version: version,
                 requestEdits: PlannedEdits(filters.requestEdits, memory),
-                responseEdits: PlannedEdits(filters.responseEdits, memory),
-                rewrites: rewrites.isEmpty ? nil : memory.keep(PlannedRewrites(rewrites)), series: series)
+                responseEdits: PlannedEdits(
+                    filters.responseEdits, dropping: cors != nil || hasCORS ? CORSTable.replacedFields : [], memory),
+                rewrites: rewrites.isEmpty ? nil : memory.keep(PlannedRewrites(rewrites)), series: series,
+                session: session ?? backend.trafficPolicy?.sessionPersistence.map { sessionRules($0) },
+                cors: cors.map { memory.keep(CORSTable($0)) },
+                budgets: backend.trafficPolicy?.retryBudget.map { planner.budgets($0, of: backend.service, memory) },
+                mirrors: memory.copy(mirrors), auths: memory.copy(auths))
+        }
+
+        private mutating func auths(
+            _ filters: [Filter], _ series: Unmanaged<Series>, _ planner: inout Planner
+        ) -> [PlannedAuth] {
+            filters.externalAuths.map { auth in
+                let reference = reference(
+                    weight: 1, failure: nil, backend: auth.backend, version: auth.version, filters: [], series: series,
+                    &planner)
+                return PlannedAuth(auth, reference, memory)
+            }
+        }
+
+        /// A copy's head is changed as the request's is, by `filters`.
+        private mutating func mirrors(
+            _ rule: Rule, _ filters: [Filter], _ series: Unmanaged<Series>, _ planner: inout Planner
+        ) -> [PlannedMirror] {
+            filters.liveMirrors.map { mirror, backend in
+                let reference = reference(
+                    weight: 1, failure: nil, backend: backend, version: version(of: backend, rule), filters: filters,
+                    series: series, &planner)
+                return PlannedMirror(
+                    reference: memory.copy(reference), numerator: mirror.numerator, denominator: mirror.denominator)
+            }
+        }
+
+        private func sessionRules(_ persistence: SessionPersistence) -> UnsafePointer<SessionRules> {
+            var path: [UInt8] = []
+            let name: [UInt8]
+            switch persistence.carrier {
+            case .cookie(let cookie, let cookiePath, _): (name, path) = (cookie, cookiePath)
+            case .header(let header): name = header
+            }
+            return memory.copy(SessionRules(persistence, name: memory.text(name), path: memory.text(path)))
         }
 
         private mutating func planned(_ backend: Backend, _ planner: inout Planner) -> PlannedBackend {

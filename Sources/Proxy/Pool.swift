@@ -1,16 +1,28 @@
 import Reactor
 
-/// The idle upstream connections of a worker: for each pair of origin and endpoint slot a list, youngest first. A hash
+/// An element of a slab that is in one list at most.
+protocol Pooled: BitwiseCopyable {
+    var index: UInt32 { get }
+    var older: UInt32 { get set }
+    var younger: UInt32 { get set }
+}
+
+extension UpstreamConnection: Pooled {}
+extension HTTP2Session: Pooled {}
+
+/// The connections of a worker that another request may use: for each pair of origin and endpoint slot a list, youngest first. A hash
 /// table with linear probing; lists that ran empty keep their entry until the table is rebuilt.
-struct Pools: ~Copyable {
+struct Pools<Element: Pooled>: ~Copyable {
     private struct Entry: BitwiseCopyable {
         /// origin << 32 | slot; `vacant` when unused.
         var key = UInt64.max
         var youngest = Slab.none
         var oldest = Slab.none
         var count: UInt32 = 0
+        /// See `hint`.
+        var hint: UInt32 = 0
     }
-    private static let vacant = UInt64.max
+    private static var vacant: UInt64 { .max }
 
     private var entries = UnsafeMutablePointer<Entry>.allocate(capacity: 64)
     private var capacity = 64
@@ -41,39 +53,46 @@ struct Pools: ~Copyable {
     func youngest(_ key: UInt64) -> UInt32 { find(key)?.pointee.youngest ?? Slab.none }
 
     /// Puts `upstream` in front. Returns the oldest of the list, still in it, when it now has more than `limit`.
-    mutating func push(_ key: UInt64, _ upstream: Upstream, limit: Int, _ slab: borrowing Slab) -> UInt32 {
+    mutating func push(_ key: UInt64, _ element: UnsafeMutablePointer<Element>, limit: Int, _ slab: borrowing Slab)
+        -> UInt32
+    {
         let entry = find(key) ?? insert(key)
-        upstream.pointee.older = entry.pointee.youngest
-        upstream.pointee.younger = Slab.none
+        element.pointee.older = entry.pointee.youngest
+        element.pointee.younger = Slab.none
         if entry.pointee.youngest != Slab.none {
-            Self.upstream(slab, entry.pointee.youngest).pointee.younger = upstream.pointee.index
+            Self.element(slab, entry.pointee.youngest).pointee.younger = element.pointee.index
         } else {
-            entry.pointee.oldest = upstream.pointee.index
+            entry.pointee.oldest = element.pointee.index
         }
-        entry.pointee.youngest = upstream.pointee.index
+        entry.pointee.youngest = element.pointee.index
         entry.pointee.count &+= 1
         return Int(entry.pointee.count) > limit ? entry.pointee.oldest : Slab.none
     }
 
-    mutating func remove(_ key: UInt64, _ upstream: Upstream, _ slab: borrowing Slab) {
+    /// What the last connection told of its endpoint; 0: nothing.
+    func hint(_ key: UInt64) -> UInt32 { find(key)?.pointee.hint ?? 0 }
+
+    mutating func setHint(_ key: UInt64, _ hint: UInt32) { find(key)?.pointee.hint = hint }
+
+    mutating func remove(_ key: UInt64, _ element: UnsafeMutablePointer<Element>, _ slab: borrowing Slab) {
         guard let entry = find(key) else { return }
-        let older = upstream.pointee.older
-        let younger = upstream.pointee.younger
+        let older = element.pointee.older
+        let younger = element.pointee.younger
         if older != Slab.none {
-            Self.upstream(slab, older).pointee.younger = younger
+            Self.element(slab, older).pointee.younger = younger
         } else {
             entry.pointee.oldest = younger
         }
         if younger != Slab.none {
-            Self.upstream(slab, younger).pointee.older = older
+            Self.element(slab, younger).pointee.older = older
         } else {
             entry.pointee.youngest = older
         }
         entry.pointee.count &-= 1
     }
 
-    private static func upstream(_ slab: borrowing Slab, _ index: UInt32) -> Upstream {
-        slab.element(index).assumingMemoryBound(to: UpstreamConnection.self)
+    private static func element(_ slab: borrowing Slab, _ index: UInt32) -> UnsafeMutablePointer<Element> {
+        slab.element(index).assumingMemoryBound(to: Element.self)
     }
 
     private mutating func insert(_ key: UInt64) -> UnsafeMutablePointer<Entry> {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPWire
 package import Model
 package import Reactor
 import Synchronization
@@ -85,6 +86,24 @@ package final class Proxy: Sendable {
         let ping = pings.add(1, ordering: .relaxed).newValue
         for worker in workers { worker.inbox.post(.ping(ping)) }
         return gate.wait(until: .now + duration) { workers.allSatisfy { $0.pong >= ping } }
+    }
+
+    /// The endpoints that failed lately, sorted, as all workers see them; nil when one of them does not answer within
+    /// `duration`.
+    package func failingEndpoints(within duration: Duration) -> [FailingEndpoint]? {
+        let inquiry = HealthInquiry()
+        for worker in workers { worker.inbox.post(.health(inquiry)) }
+        guard gate.wait(until: .now + duration, { inquiry.count == workers.count }) else { return nil }
+        let now = Clock.now()
+        var failing: [UInt32: FailingEndpoint] = [:]
+        state.withLock { state in
+            for health in inquiry.all {
+                guard let place = state.planner.endpoint(slot: health.slot, identity: health.identity) else { continue }
+                failing[health.slot, default: FailingEndpoint(address: place.address, port: place.port)]
+                    .add(health, now: now)
+            }
+        }
+        return failing.values.sorted { ($0.address, $0.port) < ($1.address, $1.port) }
     }
 
     // MARK: Where connections come from
@@ -202,7 +221,10 @@ package final class Proxy: Sendable {
         counters.ownAnswers = Reason.all.map { reason in
             (reason, workers.reduce(0) { $0 &+ $1.cells[reason.ordinal] })
         }
+        counters.floods = HTTP2Flood.allCases.map { flood in (flood, workers.reduce(0) { $0 &+ $1.cells[flood] }) }
         counters.clientsOpen = sum(.clients)
+        counters.clientSessionsOpen = sum(.clientSessions)
+        counters.upstreamSessionsOpen = sum(.upstreamSessions)
         counters.upstreamsOpen = sum(.upstreams)
         counters.upstreamsIdle = sum(.idleUpstreams)
         counters.tunnelsOpen = sum(.tunnels)
@@ -213,6 +235,13 @@ package final class Proxy: Sendable {
         counters.connectFailures = sum(.connectFailures)
         counters.connectRetries = sum(.connectRetries)
         counters.staleRetries = sum(.staleRetries)
+        counters.retries = sum(.retries)
+        counters.unreplayable = sum(.unreplayable)
+        counters.ejections = sum(.ejections)
+        counters.checks = sum(.checks)
+        counters.mirrorsSent = sum(.mirrorsSent)
+        counters.mirrorsDropped = sum(.mirrorsDropped)
+        counters.mirrorsFailed = sum(.mirrorsFailed)
         counters.clientAborts = sum(.clientAborts)
         counters.cuts = sum(.cuts)
         counters.bytesFromClients = sum(.bytesFromClients)

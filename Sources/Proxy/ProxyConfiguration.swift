@@ -7,6 +7,8 @@ package struct ProxyConfiguration: Sendable {
     /// Size of a request's head: 64 KiB with its final CRLF (431), its target 16 KiB (414), 200 field lines (431). A
     /// response's head has the same limits (502).
     package var head = HeadLimits()
+    /// Of each HTTP/2 connection, on either side.
+    package var http2 = HTTP2Limits()
     /// From a request's first byte to the last of its head, else 408.
     package var headTimeout = Duration.seconds(10)
     /// How long a client may keep a connection without sending a request, and how long it may stop sending or reading in
@@ -22,11 +24,16 @@ package struct ProxyConfiguration: Sendable {
     package var idleUpstreams = 128
     /// How long an idle upstream connection is kept.
     package var upstreamIdleTimeout = Duration.seconds(60)
+    /// How long an endpoint is left out for the first time after five failures in a row; each time as much longer again, up
+    /// to ten times that. At most 13 days.
+    package var ejectionTime = Duration.seconds(30)
     /// After an answer that ends the connection before its request was read: how long what still comes is read and thrown
     /// away, so that a reset does not destroy the answer (RFC 9112 section 9.6).
     package var lingerTimeout = Duration.seconds(2)
     /// Bytes of a body nobody wants that are read to keep the connection; with more to come it is closed.
     package var discardLimit = 1 << 20
+    /// What tokens of sessions are signed with. Sessions go on across restarts and nodes that have the same.
+    package var sessionKey = SessionKey.random()
     /// Where the access log goes, one JSON object a line; nil turns it off. Stays the caller's to close.
     package var accessLog: Int32?
 

@@ -1,12 +1,14 @@
 import HTTPWire
 import Reactor
 
-/// A connection to an endpoint, made in the client's network namespace. Idle in its pool or bound to one client.
+/// An HTTP/1 connection to an endpoint, made in the client's network namespace. Idle in its pool or bound to one exchange.
 struct UpstreamConnection: BitwiseCopyable {
     enum State: UInt8 {
         case connecting
-        /// Bound to a client.
+        /// Bound to an exchange.
         case active
+        /// The rest of its response is thrown away; no exchange waits for it.
+        case unwanted
         /// In its pool.
         case idle
         case tunnel
@@ -21,14 +23,12 @@ struct UpstreamConnection: BitwiseCopyable {
     let slot: UInt32
     let identity: UInt64
     var state = State.connecting
-    /// Index of the client, or `Slab.none`.
-    var client = Slab.none
+    /// Index of the exchange, or `Slab.none`.
+    var exchange = Slab.none
     var readable = false
     var writable = false
     var hungUp = false
     var ended = false
-    /// It has answered a request before.
-    var isReused = false
     /// The response allows another request.
     var keepAlive = false
     /// Sending failed: the response may still be readable.
@@ -37,8 +37,10 @@ struct UpstreamConnection: BitwiseCopyable {
     var isHeadAwaited = true
     /// Something of the response to the request at hand has been received.
     var hasAnswered = false
-    /// All bytes of the request so far are in `replay`.
-    var isReplayable = false
+    /// Bytes of content thrown away.
+    var unwanted: UInt32 = 0
+    /// In the list of those to flush at the end of the turn.
+    var isDirty = false
     /// Idle list of its pool, youngest first.
     var older = Slab.none
     var younger = Slab.none
@@ -46,7 +48,6 @@ struct UpstreamConnection: BitwiseCopyable {
     var output = ByteQueue()
     /// A part of a response head, or of a trailer section.
     var input = ByteQueue()
-    var replay = ByteQueue()
     var parser = ResponseHeadParser()
     var body = BodyDecoder(.none)
 }

@@ -76,10 +76,13 @@ extension Worker {
         let index = clients.allocate()
         let token = Self.token(.client, index, generation: clients.generation(index))
         let c = client(index)
+        let timer = timers.create(token: token)
+        let x = makeExchange(asker: .http1, client: index, origin: slot, isIPv4: isIPv4, timer: timer)
         c.initialize(
             to: ClientConnection(
-                fd: fd, index: index, timer: timers.create(token: token), origin: slot, destination: destination,
-                isListen: isListen, isIPv4: isIPv4, port: port, lastProgress: now,
+                fd: fd, index: index, timer: timer, exchange: x.pointee.index,
+                dialled: Dialled(
+                    origin: slot, destination: destination, isListen: isListen, isIPv4: isIPv4, port: port),
                 parser: RequestHeadParser(limits: settings.head)))
         count(.clients)
         let open = origin.connections.add(1, ordering: .relaxed).newValue
@@ -91,33 +94,40 @@ extension Worker {
         timers.set(c.pointee.timer, now &+ settings.idleTimeout)
         if open > settings.connectionsPerPod {
             count(.refused)
-            c.pointee.exchange = Exchange()
-            c.pointee.exchange.started = now
-            answer(c, .tooManyConnections) { $0.append("the pod has too many connections open") }
+            x.pointee.started = now
+            c.pointee.phase = .exchange
+            answer(x, .tooManyConnections) { $0.append("the pod has too many connections open") }
         }
     }
+
+    // MARK: The end of connections
 
     /// Closes a client in order: what the kernel still has to send is sent.
     mutating func close(_ c: Client) {
         guard c.pointee.phase != .closed else { return }
-        if c.pointee.exchange.upstream != Slab.none { reset(upstream(c.pointee.exchange.upstream)) }
-        releasePlan(c)
+        Glibc.close(c.pointee.fd)
+        leaveSlab(c)
+        if let origin = origins[Int(c.pointee.dialled.origin)] { origin.connections.subtract(1, ordering: .relaxed) }
+    }
+
+    /// The connection is no more, or no longer HTTP/1.
+    mutating func leaveSlab(_ c: Client) {
+        let x = exchange(c.pointee.exchange)
+        dropUpstream(x)
         if c.pointee.phase == .tunnel { uncount(.tunnels) }
         c.pointee.phase = .closed
-        Glibc.close(c.pointee.fd)
+        free(x)
         timers.destroy(c.pointee.timer)
         c.pointee.input.clear(&buffers)
         c.pointee.output.clear(&buffers)
-        c.pointee.exchange.log.clear(&buffers)
         uncount(.clients)
-        if let origin = origins[Int(c.pointee.origin)] { origin.connections.subtract(1, ordering: .relaxed) }
         deadClients.append(c.pointee.index)
     }
 
     /// Closes a client with a reset, and cancels what it waits for.
     mutating func abort(_ c: Client) {
         guard c.pointee.phase != .closed else { return }
-        if c.pointee.phase == .exchange { logExchange(c) }
+        if c.pointee.phase == .exchange { logExchange(exchange(c.pointee.exchange)) }
         _ = clinux_set_reset_on_close(c.pointee.fd)
         close(c)
     }
@@ -125,12 +135,6 @@ extension Worker {
     /// The client reset its connection, or left in the middle of its request.
     mutating func clientLeft(_ c: Client) {
         if c.pointee.phase == .exchange { count(.clientAborts) }
-        abort(c)
-    }
-
-    /// The response cannot be finished and its head is out: the connection's end tells (RFC 9112 section 8).
-    mutating func cut(_ c: Client) {
-        count(.cuts)
         abort(c)
     }
 }

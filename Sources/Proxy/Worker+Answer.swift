@@ -4,30 +4,31 @@ import Model
 import Reactor
 
 extension Worker {
-    /// Answers the request at hand: status and reason, and a line that says why. The connection goes on unless `closing`,
+    /// Answers the request at hand: status, the reason's own when nil, and reason, and a line that says why. The connection goes on unless `closing`,
     /// or unless nobody can tell whether the request's body will come.
     mutating func answer(
-        _ c: Client, _ reason: Reason, closing: Bool = false, _ text: (inout HeadWriter) -> Void
+        _ x: Exchange, _ reason: Reason, status: UInt16? = nil, closing: Bool = false,
+        _ text: (inout HeadWriter) -> Void
     ) {
-        answer(c, reason, status: reason.status ?? 500, closing: closing, edits: .none, { _ in }, text)
+        answer(x, reason, status: status ?? reason.status ?? 500, closing: closing, edits: .none, { _ in }, text)
     }
 
     /// Answers with a redirect.
     mutating func answerRedirect(
-        _ c: Client, _ redirect: Unmanaged<PlannedRedirect>, _ rule: UnsafePointer<PlannedRule>,
-        _ bytes: UnsafeRawBufferPointer, _ head: RequestHead
+        _ x: Exchange, _ redirect: Unmanaged<PlannedRedirect>, _ rule: UnsafePointer<PlannedRule>,
+        _ bytes: UnsafeRawBufferPointer, _ head: RequestHead, dialled: UInt16
     ) {
         text.removeAll(keepingCapacity: true)
-        let port = c.pointee.port != 0 ? c.pointee.port : c.pointee.plannedPort?.pointee.port ?? 80
         redirect._withUnsafeGuaranteedRef {
             $0.redirect.appendLocation(
-                to: &text, Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)), head.ranges, dialled: port)
+                to: &text, Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)), head.ranges,
+                dialled: dialled)
         }
         // Behind the place of the answer's head, before that of its text. It is little longer than the request's head.
         let place = UnsafeMutableRawBufferPointer(rebasing: out[(out.count / 2)..<(out.count / 2 + text.count)])
         text.withUnsafeBytes { place.copyMemory(from: $0) }
         answer(
-            c, .redirect, status: redirect._withUnsafeGuaranteedRef { $0.redirect.status }, closing: false,
+            x, .redirect, status: redirect._withUnsafeGuaranteedRef { $0.redirect.status }, closing: false,
             edits: rule.pointee.responseEdits,
             { writer in
                 writer.append("location: ")
@@ -38,26 +39,28 @@ extension Worker {
     }
 
     private mutating func answer(
-        _ c: Client, _ reason: Reason, status: UInt16, closing: Bool, edits: PlannedEdits,
+        _ x: Exchange, _ reason: Reason, status: UInt16, closing: Bool, edits: PlannedEdits,
         _ fields: (inout HeadWriter) -> Void, _ text: (inout HeadWriter) -> Void
     ) {
-        let exchange = exchange(of: c)
+        x.pointee.status = status
+        x.pointee.reason = UInt8(reason.ordinal)
+        switch x.pointee.asker {
+        case .mirror: return mirrorFailed(x)
+        case .check: return finish(x)
+        case .http1: client(x.pointee.client).pointee.phase = .exchange
+        case .http2: break
+        }
+        count(answer: reason)
         // The text first, behind the head's place: its length is in the head.
         var body = HeadWriter(UnsafeMutableRawBufferPointer(rebasing: out[(out.count - 4096)...]))
         text(&body)
         body.append(byte: 0x0a)
         let bodyBytes = UnsafeRawBufferPointer(rebasing: out[(out.count - 4096)..<(out.count - 4096 + body.count)])
-        exchange.pointee.status = status
-        exchange.pointee.reason = UInt8(reason.ordinal)
-        exchange.pointee.upstream = Slab.none
-        c.pointee.phase = .exchange
-        if closing || isDraining || (!exchange.pointee.isRequestComplete && exchange.pointee.expectsContinue) {
-            exchange.pointee.keepAlive = false
+        if closing || isDraining || (!x.pointee.isRequestComplete && x.pointee.expectsContinue) {
+            x.pointee.keepAlive = false
         }
-        // Where a broken request ends cannot be told: what follows it is read and thrown away.
-        if closing { exchange.pointee.isRequestComplete = false }
         var writer = HeadWriter(UnsafeMutableRawBufferPointer(rebasing: out[..<(out.count - 4096)]))
-        writer.statusLine(status)
+        if x.pointee.asker == .http1 { writer.statusLine(status) }
         writer.field("server", "weir")
         writer.append("x-weir-reason: ")
         writer.append(string: reason.rawValue)
@@ -68,19 +71,30 @@ extension Worker {
             writer.append("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n")
         }
         writer.append(edits.lines)
-        writer.append("content-type: text/plain; charset=utf-8\r\n")
-        writer.field("content-length", decimal: UInt64(bodyBytes.count))
-        if !exchange.pointee.keepAlive {
+        writer.append(x.pointee.responseLines.bytes)
+        guard x.pointee.asker == .http1 else { return answerStream(x, &writer, bodyBytes) }
+        // Where a broken request ends cannot be told: what follows it is read and thrown away.
+        if closing { x.pointee.isRequestComplete = false }
+        writer.describe(bodyBytes)
+        if !x.pointee.keepAlive {
             writer.append("connection: close\r\n")
-        } else if exchange.pointee.isHTTP10 {
+        } else if x.pointee.isHTTP10 {
             writer.append("connection: keep-alive\r\n")
         }
         writer.append("\r\n")
-        count(answer: reason)
-        let sentBody = exchange.pointee.isHEAD ? .nothing : bodyBytes
-        exchange.pointee.bytesOut = UInt64(sentBody.count)
+        let sentBody = x.pointee.isHEAD ? .nothing : bodyBytes
+        x.pointee.bytesOut = UInt64(sentBody.count)
+        let c = client(x.pointee.client)
         guard send(c, UnsafeRawBufferPointer(rebasing: out[..<writer.count]), sentBody) else { return }
-        finish(c)
+        finish(x)
+    }
+}
+
+extension HeadWriter {
+    /// What is said of the text of an answer.
+    mutating func describe(_ body: UnsafeRawBufferPointer) {
+        append("content-type: text/plain; charset=utf-8\r\n")
+        field("content-length", decimal: UInt64(body.count))
     }
 }
 

@@ -27,7 +27,7 @@ extension Worker {
                 // Responses the client has not taken hold its next requests back.
                 guard c.pointee.output.isVacant, readHead(c) else { return }
             case .exchange:
-                guard relay(c) else { return }
+                guard relay(c, exchange(c.pointee.exchange)) else { return }
             case .discard:
                 guard c.pointee.output.isVacant, discard(c) else { return }
             case .linger: return linger(c)
@@ -41,35 +41,14 @@ extension Worker {
         switch c.pointee.phase {
         case .idle, .linger: close(c)
         case .head:
-            c.pointee.exchange = Exchange()
-            c.pointee.exchange.started = now
-            answer(c, .headTimeout, closing: true) { $0.append("the request's head took too long") }
+            let x = beginExchange(c)
+            answer(x, .headTimeout, closing: true) { $0.append("the request's head took too long") }
             advance(c)
-        case .exchange:
-            if now >= c.pointee.exchange.requestDeadline {
-                fail(c, .requestTimeout) { $0.append("the request took longer than its route allows") }
-                return advance(c)
-            }
-            guard !isStalled(c) else { return clientLeft(c) }
-            let deadline =
-                isClientAwaited(c) ? c.pointee.lastProgress &+ settings.idleTimeout : now &+ settings.idleTimeout
-            timers.set(c.pointee.timer, min(deadline, c.pointee.exchange.requestDeadline))
+        case .exchange: exchangeExpired(exchange(c.pointee.exchange))
         case .discard: clientLeft(c)
         // Keep-alive probes tell whether both ends are there; silence is a tunnel's right.
         case .tunnel, .closed: break
         }
-    }
-
-    /// The exchange goes on when the client sends or takes something.
-    private func isClientAwaited(_ c: Client) -> Bool {
-        if !c.pointee.output.isVacant { return true }
-        guard !c.pointee.exchange.isRequestComplete, c.pointee.exchange.upstream != Slab.none else { return false }
-        let u = upstream(c.pointee.exchange.upstream)
-        return u.pointee.state == .active && u.pointee.output.isVacant
-    }
-
-    private func isStalled(_ c: Client) -> Bool {
-        isClientAwaited(c) && now &- c.pointee.lastProgress >= settings.idleTimeout
     }
 
     // MARK: Sending
@@ -94,7 +73,7 @@ extension Worker {
             if sent == total { return true }
             c.pointee.writable = false
         }
-        c.pointee.lastProgress = now
+        exchange(c.pointee.exchange).pointee.lastProgress = now
         if sent < first.count {
             c.pointee.output.append(UnsafeRawBufferPointer(rebasing: first[sent...]), &buffers)
             c.pointee.output.append(second, &buffers)
@@ -118,7 +97,7 @@ extension Worker {
                 return false
             }
             count(.bytesToClients, UInt64(sent))
-            c.pointee.lastProgress = now
+            exchange(c.pointee.exchange).pointee.lastProgress = now
             c.pointee.output.consume(sent, &buffers)
         }
         return true
@@ -153,30 +132,26 @@ extension Worker {
 
     // MARK: After the response
 
-    /// The response is on its way whole: the exchange is counted, and the connection goes on or ends.
-    mutating func finish(_ c: Client) {
-        record(c)
+    /// The response is on its way whole: the connection goes on or ends.
+    mutating func finish(_ c: Client, _ x: Exchange) {
         c.pointee.hasServed = true
-        releasePlan(c)
-        if c.pointee.exchange.keepAlive && !isDraining {
-            if c.pointee.exchange.isRequestComplete {
+        timers.set(c.pointee.timer, now &+ settings.idleTimeout)
+        if x.pointee.keepAlive && !isDraining {
+            if x.pointee.isRequestComplete {
                 c.pointee.phase = .idle
-                timers.set(c.pointee.timer, now &+ settings.idleTimeout)
             } else {
                 c.pointee.phase = .discard
                 c.pointee.discarded = 0
-                timers.set(c.pointee.timer, now &+ settings.idleTimeout)
             }
             return
         }
-        if c.pointee.output.isVacant && c.pointee.exchange.isRequestComplete && c.pointee.input.isVacant
+        if c.pointee.output.isVacant && x.pointee.isRequestComplete && c.pointee.input.isVacant
             && (!c.pointee.readable || c.pointee.hungUp)
         {
             return close(c)
         }
         c.pointee.phase = .linger
         c.pointee.discarded = 0
-        timers.set(c.pointee.timer, now &+ settings.idleTimeout)
     }
 
     /// Reads the rest of an answered request's body. True when the connection can go on.
@@ -199,7 +174,7 @@ extension Worker {
             } else {
                 return false
             }
-            let scan = scanBody(&c.pointee.exchange.requestBody, bytes)
+            let scan = scanBody(&exchange(c.pointee.exchange).pointee.requestBody, bytes)
             guard scan.outcome != .invalid else {
                 close(c)
                 return false

@@ -10,7 +10,7 @@ extension Worker {
     /// Field lines go as they came, in runs, without the ones that are meant for this hop (RFC 9110 section 7.6.1), the ones
     /// that are said anew, and the ones that the route takes away.
     mutating func writeRequestHead(
-        _ c: Client, _ bytes: UnsafeRawBufferPointer, _ head: RequestHead,
+        _ x: Exchange, _ bytes: UnsafeRawBufferPointer, _ head: RequestHead,
         _ reference: UnsafePointer<PlannedReference>
     ) -> Int? {
         var writer = HeadWriter(out)
@@ -25,7 +25,13 @@ extension Worker {
         }
         var saysHost = isAbsolute
         if let rewrites = reference.pointee.rewrites {
-            saysHost = rewriteTarget(rewrites, bytes, head, &writer) || saysHost
+            writeTarget(rewrites, bytes, head, &writer)
+            writer.append(" HTTP/1.1\r\n")
+            rewrites._withUnsafeGuaranteedRef { rewrites in
+                guard let hostname = rewrites.hostname else { return }
+                hostname.withUnsafeBytes { writer.field("Host", $0) }
+                saysHost = true
+            }
         } else if isAbsolute {
             writer.appendOrigin(bytes, head)
             writer.append(" HTTP/1.1\r\n")
@@ -33,80 +39,74 @@ extension Worker {
             writer.append(UnsafeRawBufferPointer(rebasing: bytes[head.target]))
             writer.append(" HTTP/1.1\r\n")
         }
-        if saysHost {
-            let isSaid = reference.pointee.rewrites?._withUnsafeGuaranteedRef { $0.hostname != nil } ?? false
-            if !isSaid { writer.field("Host", UnsafeRawBufferPointer(rebasing: bytes[head.ranges.authority])) }
+        if isAbsolute && !(reference.pointee.rewrites?._withUnsafeGuaranteedRef { $0.hostname != nil } ?? false) {
+            writer.field("Host", UnsafeRawBufferPointer(rebasing: bytes[head.ranges.authority]))
         }
         let edits = reference.pointee.requestEdits
+        if head.isExtendedConnect { dropKey(UnsafeMutableBufferPointer(rebasing: fields[..<head.fieldCount]), bytes) }
         writer.appendFields(
             bytes, UnsafeMutableBufferPointer(rebasing: fields[..<head.fieldCount]), end: head.length - 2, edits,
             dropsHost: saysHost)
-        if head.framing.isChunked { writer.append("Transfer-Encoding: chunked\r\n") }
+        if head.framing.isChunked || x.pointee.chunksRequest { writer.append("Transfer-Encoding: chunked\r\n") }
         if !head.upgrade.isEmpty {
             writer.append("Connection: Upgrade\r\n")
-            writer.field("Upgrade", UnsafeRawBufferPointer(rebasing: bytes[head.upgrade]))
+            let upgrade = UnsafeRawBufferPointer(rebasing: bytes[head.upgrade])
+            writer.field("Upgrade", upgrade)
+            if head.isExtendedConnect { writeKey(x, upgrade, &writer) }
         }
         writer.append("\r\n")
         return writer.overflowed ? nil : writer.count
     }
 
-    private static func hasDate(_ fields: UnsafeMutableBufferPointer<FieldRange>) -> Bool {
+    static func hasDate(_ fields: UnsafeMutableBufferPointer<FieldRange>) -> Bool {
         for index in 0..<fields.count {
             if case .date = fields[index].known { return true }
         }
         return false
     }
 
-    /// Writes the rest of the request line, and the Host field when the route gives one: true then.
-    private mutating func rewriteTarget(
+    /// Writes the target that the route's rewrites make of the request's.
+    mutating func writeTarget(
         _ rewrites: Unmanaged<PlannedRewrites>, _ bytes: UnsafeRawBufferPointer, _ head: RequestHead,
         _ writer: inout HeadWriter
-    ) -> Bool {
-        rewrites._withUnsafeGuaranteedRef { rewrites in
-            if case .asterisk = head.form {
-                writer.append("*")
-            } else {
-                text.removeAll(keepingCapacity: true)
-                let head = head.ranges
-                rewrites.rewrites.appendTarget(
-                    to: &text, Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)), head)
-                text.withUnsafeBytes { writer.append($0) }
-            }
-            writer.append(" HTTP/1.1\r\n")
-            guard let hostname = rewrites.hostname else { return false }
-            hostname.withUnsafeBytes { writer.field("Host", $0) }
-            return true
+    ) {
+        if case .asterisk = head.form { return writer.append("*") }
+        text.removeAll(keepingCapacity: true)
+        rewrites._withUnsafeGuaranteedRef {
+            $0.rewrites.appendTarget(
+                to: &text, Span(_unsafeElements: bytes.assumingMemoryBound(to: UInt8.self)), head.ranges)
         }
+        text.withUnsafeBytes { writer.append($0) }
     }
 
     /// Writes the head that goes to the client to `out`. Its length, or nil when it does not fit.
-    mutating func writeResponseHead(_ c: Client, _ bytes: UnsafeRawBufferPointer, _ head: ResponseHead) -> Int? {
-        let exchange = exchange(of: c)
+    mutating func writeResponseHead(_ x: Exchange, _ bytes: UnsafeRawBufferPointer, _ head: ResponseHead) -> Int? {
         var writer = HeadWriter(out)
         if case .http11 = head.version, !head.reason.isEmpty {
             // The line as it came, with its CRLF.
             writer.append(UnsafeRawBufferPointer(rebasing: bytes[..<(Int(head.reason.end) + 2)]))
+        } else if head.reason.isEmpty {
+            // HTTP/2 has no reason phrases, and some clients want one.
+            writer.statusLine(head.status)
         } else {
-            writer.append("HTTP/1.1 ")
-            writer.append(decimal: UInt64(head.status))
-            writer.append(byte: 0x20)
-            writer.append(UnsafeRawBufferPointer(rebasing: bytes[head.reason]))
-            writer.append("\r\n")
+            writer.statusLine(head.status, reason: UnsafeRawBufferPointer(rebasing: bytes[head.reason]))
         }
         let isFinal = head.status >= 200
         // Interim responses are not the route's to change.
-        let edits = isFinal ? exchange.pointee.reference?.pointee.responseEdits ?? .none : .none
+        let edits = isFinal ? x.pointee.reference?.pointee.responseEdits ?? .none : .none
         let all = UnsafeMutableBufferPointer(rebasing: fields[..<head.fieldCount])
+        if isFinal && x.pointee.auth != Slab.none { editResponse(x, bytes, all) }
         writer.appendFields(bytes, all, end: head.length - 2, edits, dropsHost: false)
         if isFinal {
+            if !x.pointee.responseLines.isVacant { writer.append(x.pointee.responseLines.bytes) }
             // RFC 9110 section 6.6.1: added by whoever forwards a response that lacks it.
             if !Self.hasDate(all) { writer.field("Date", date.bytes(now: now)) }
-            if head.framing.isChunked && !exchange.pointee.unchunks {
+            if head.framing.isChunked && !x.pointee.unchunks || x.pointee.chunksResponse {
                 writer.append("Transfer-Encoding: chunked\r\n")
             }
-            if !exchange.pointee.keepAlive {
+            if !x.pointee.keepAlive {
                 writer.append("Connection: close\r\n")
-            } else if exchange.pointee.isHTTP10 {
+            } else if x.pointee.isHTTP10 {
                 writer.append("Connection: keep-alive\r\n")
             }
         } else if head.status == 101 {
@@ -144,18 +144,10 @@ extension HeadWriter {
         _ edits: PlannedEdits, dropsHost: Bool
     ) {
         var runStart = -1
-        var hasLength = false
         for index in 0..<fields.count {
             let field = fields[index]
             var isDropped = field.hopByHop
-            switch field.known {
-            case .contentLength:
-                // Equal repetitions become one.
-                isDropped = isDropped || hasLength
-                hasLength = true
-            case .host: isDropped = isDropped || dropsHost
-            default: break
-            }
+            if dropsHost, case .host = field.known { isDropped = true }
             if !isDropped && !edits.dropped.isEmpty {
                 isDropped = edits.drops(UnsafeRawBufferPointer(rebasing: bytes[field.name]))
             }

@@ -12,6 +12,9 @@ extension Worker {
             case .remove(let slot): remove(slot)
             case .drain: drain()
             case .ping(let number): shared.answer(ping: number)
+            case .health(let inquiry):
+                inquiry.answer(worker: index, endpoints.health(now: now))
+                shared.reportAnswer()
             case .stop: isStopped = true
             }
         }
@@ -46,27 +49,16 @@ extension Worker {
             else { continue }
             close(u)
         }
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            guard s.pointee.role == .upstream, s.pointee.state != .closed,
+                !endpoints.isCurrent(slot: s.pointee.slot, identity: s.pointee.identity)
+            else { continue }
+            retire(s)
+        }
     }
 
-    /// Keeps the current plan until `releasePlan` is called for the same exchange.
-    @inline(__always)
-    mutating func holdPlan(_ c: Client) {
-        guard currentPlan >= 0 else { return }
-        plans[currentPlan].inFlight &+= 1
-        c.pointee.exchange.plan = Int32(currentPlan)
-    }
-
-    @inline(__always)
-    mutating func releasePlan(_ c: Client) {
-        let held = Int(c.pointee.exchange.plan)
-        guard held >= 0 else { return }
-        c.pointee.exchange.plan = -1
-        c.pointee.exchange.reference = nil
-        plans[held].inFlight &-= 1
-        if plans[held].inFlight == 0 && held != currentPlan { releaseHeld(held) }
-    }
-
-    private mutating func releaseHeld(_ held: Int) {
+    mutating func releaseHeld(_ held: Int) {
         plans[held].plan?.release()
         plans[held] = HeldPlan()
     }
@@ -99,7 +91,20 @@ extension Worker {
         closeListeners(of: UInt32(slot))
         for index in 0..<clients.limit where clients.isUsed(index) {
             let c = client(index)
-            if c.pointee.phase != .closed && c.pointee.origin == slot { abort(c) }
+            if c.pointee.phase != .closed && c.pointee.dialled.origin == slot { abort(c) }
+        }
+        // Who asks goes before who answers, lest a request that lost its endpoint look for another.
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            if s.pointee.role == .client && s.pointee.state != .closed && s.pointee.dialled.origin == slot { abort(s) }
+        }
+        for index in 0..<exchanges.limit where exchanges.isUsed(index) {
+            let x = exchange(index)
+            if !x.pointee.isFreed && x.pointee.origin == slot { abandon(x) }
+        }
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            if s.pointee.state != .closed && s.pointee.dialled.origin == slot { abort(s) }
         }
         for index in 0..<upstreams.limit where upstreams.isUsed(index) {
             let u = upstream(index)
@@ -133,6 +138,10 @@ extension Worker {
                 timers.set(c.pointee.timer, now &+ settings.lingerTimeout)
             }
         }
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            if s.pointee.state != .closed { retire(s) }
+        }
         shared.reportNotAccepting()
     }
 
@@ -141,10 +150,23 @@ extension Worker {
             let c = client(index)
             if c.pointee.phase != .closed { abort(c) }
         }
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            if s.pointee.role == .client && s.pointee.state != .closed { abort(s) }
+        }
+        for index in 0..<exchanges.limit where exchanges.isUsed(index) {
+            let x = exchange(index)
+            if !x.pointee.isFreed { abandon(x) }
+        }
+        for index in 0..<sessions.limit where sessions.isUsed(index) {
+            let s = session(index)
+            if s.pointee.state != .closed { abort(s) }
+        }
         for index in 0..<upstreams.limit where upstreams.isUsed(index) {
             let u = upstream(index)
             if u.pointee.state != .closed { reset(u) }
         }
+        for index in deadSessions { free(session(index)) }
         log.flush(now: now, cells + Counter.accessLogDropped.rawValue, isLast: true)
         for held in plans.indices where plans[held].plan != nil { releaseHeld(held) }
         origins.removeAll()

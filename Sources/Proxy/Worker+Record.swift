@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import HTTPWire
 import Model
@@ -6,43 +7,43 @@ import Synchronization
 
 extension Worker {
     /// Counts the exchange at hand, once, and writes its log line.
-    mutating func record(_ c: Client) {
-        let exchange = exchange(of: c)
-        if let part = exchange.pointee.series {
-            exchange.pointee.series = nil
-            if part.pointee.load(ordering: .relaxed) == exchange.pointee.seriesIdentity {
-                Series.record(part, status: exchange.pointee.status, nanoseconds: now &- exchange.pointee.started)
+    mutating func record(_ x: Exchange) {
+        if let part = x.pointee.series {
+            x.pointee.series = nil
+            if part.pointee.load(ordering: .relaxed) == x.pointee.seriesIdentity {
+                Series.record(part, status: x.pointee.status, nanoseconds: now &- x.pointee.started)
             }
         }
-        logExchange(c)
+        logExchange(x)
     }
 
     /// Ends the exchange's log line, when there is one. A status of 0 says that the client got no response.
-    mutating func logExchange(_ c: Client) {
-        let exchange = exchange(of: c)
-        guard !exchange.pointee.log.isVacant else { return }
+    mutating func logExchange(_ x: Exchange) {
+        guard !x.pointee.log.isVacant else { return }
         var writer = HeadWriter(out)
-        writer.append(exchange.pointee.log.bytes)
+        writer.append(x.pointee.log.bytes)
         writer.append(",\"status\":")
-        writer.append(decimal: UInt64(exchange.pointee.status))
-        if exchange.pointee.reason != Exchange.noReason {
+        writer.append(decimal: UInt64(x.pointee.status))
+        if x.pointee.reason != ExchangeState.noReason {
             writer.append(",\"reason\":\"")
-            writer.append(string: Reason.all[Int(exchange.pointee.reason)].rawValue)
+            writer.append(string: Reason.all[Int(x.pointee.reason)].rawValue)
             writer.append("\"")
         }
         writer.append(",\"micros\":")
-        writer.append(decimal: (now &- exchange.pointee.started) / 1000)
+        writer.append(decimal: (now &- x.pointee.started) / 1000)
         writer.append(",\"bytesIn\":")
-        writer.append(decimal: exchange.pointee.bytesIn)
+        writer.append(decimal: x.pointee.bytesIn)
         writer.append(",\"bytesOut\":")
-        writer.append(decimal: exchange.pointee.bytesOut)
+        writer.append(decimal: x.pointee.bytesOut)
         writer.append("}\n")
         log.append(UnsafeRawBufferPointer(rebasing: out[..<writer.count]))
-        exchange.pointee.log.clear(&buffers)
+        x.pointee.log.clear(&buffers)
     }
 
     /// Begins the log line with what is known of the request. Uses `out`.
-    mutating func beginLog(_ c: Client, _ bytes: UnsafeRawBufferPointer, _ head: RequestHead) {
+    mutating func beginLog(
+        _ x: Exchange, _ dialled: UnsafeMutablePointer<Dialled>, _ bytes: UnsafeRawBufferPointer, _ head: RequestHead
+    ) {
         var writer = HeadWriter(out)
         writer.append("{\"time\":")
         var time = timespec()
@@ -53,14 +54,14 @@ extension Worker {
         if millis < 100 { writer.append(byte: 0x30) }
         if millis < 10 { writer.append(byte: 0x30) }
         writer.append(decimal: millis)
-        if let origin = origins[Int(c.pointee.origin)], let pod = origin.name {
+        if let origin = origins[Int(x.pointee.origin)], let pod = origin.name {
             writer.append(",\"pod\":\"")
             writer.append(string: pod.namespace)
             writer.append("/")
             writer.append(string: pod.name)
             writer.append("\"")
         }
-        if let port = c.pointee.plannedPort, c.pointee.planSerial == serial {
+        if let port = dialled.pointee.plannedPort, dialled.pointee.planSerial == serial {
             writer.append(",\"service\":\"")
             writer.append(port.pointee.title)
             writer.append("\"")
@@ -72,10 +73,10 @@ extension Worker {
         writer.append("\",\"path\":\"")
         writer.appendEscaped(UnsafeRawBufferPointer(rebasing: bytes[head.ranges.path]))
         writer.append("\"")
-        c.pointee.exchange.log.append(UnsafeRawBufferPointer(rebasing: out[..<writer.count]), &buffers)
+        x.pointee.log.append(UnsafeRawBufferPointer(rebasing: out[..<writer.count]), &buffers)
     }
 
-    mutating func logRule(_ c: Client, _ rule: UnsafePointer<PlannedRule>) {
+    mutating func logRule(_ x: Exchange, _ rule: UnsafePointer<PlannedRule>) {
         var writer = HeadWriter(out)
         rule.pointee.rule._withUnsafeGuaranteedRef { rule in
             writer.append(",\"route\":\"")
@@ -85,7 +86,7 @@ extension Worker {
             writer.append("\",\"rule\":")
             writer.append(decimal: UInt64(rule.index))
         }
-        c.pointee.exchange.log.append(UnsafeRawBufferPointer(rebasing: out[..<writer.count]), &buffers)
+        x.pointee.log.append(UnsafeRawBufferPointer(rebasing: out[..<writer.count]), &buffers)
     }
 }
 

@@ -4,13 +4,13 @@ import HTTPWire
 import Reactor
 
 extension Worker {
-    private static let tunnelBudget = 16
+    private static var tunnelBudget: Int { 16 }
 
     /// Both sides have agreed on another protocol: bytes go both ways from here on, and each direction ends by itself.
     mutating func openTunnel(
-        _ c: Client, _ u: Upstream, head: UnsafeRawBufferPointer, _ behind: UnsafeRawBufferPointer
+        _ c: Client, _ x: Exchange, _ u: Upstream, head: UnsafeRawBufferPointer, _ behind: UnsafeRawBufferPointer
     ) {
-        c.pointee.exchange.isHeadSent = true
+        x.pointee.isHeadSent = true
         c.pointee.phase = .tunnel
         c.pointee.starved = false
         u.pointee.state = .tunnel
@@ -18,27 +18,28 @@ extension Worker {
         timers.set(c.pointee.timer, TimerWheel.never)
         timers.set(u.pointee.timer, TimerWheel.never)
         guard send(c, head, behind) else { return }
-        record(c)
-        releasePlan(c)
+        record(x)
+        releasePlan(x)
         u.pointee.input.clear(&buffers)
         if !c.pointee.input.isVacant {
-            send(u, c.pointee.input.bytes)
+            send(u, x, c.pointee.input.bytes)
             c.pointee.input.clear(&buffers)
         }
     }
 
     mutating func tunnel(_ c: Client) {
-        let u = upstream(c.pointee.exchange.upstream)
+        let x = exchange(c.pointee.exchange)
+        let u = upstream(x.pointee.upstream)
         var turns = 0
         while c.pointee.readable && u.pointee.output.isVacant && !u.pointee.isWriteBroken {
             switch receive(c, into: scratch) {
-            case .bytes(let count): send(u, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
+            case .bytes(let count): send(u, x, UnsafeRawBufferPointer(rebasing: scratch[..<count]))
             case .none, .end: break
             case .failed: return abort(c)
             }
             turns += 1
             if turns == Self.tunnelBudget {
-                makeReady(c)
+                makeReady(x)
                 break
             }
         }
@@ -57,7 +58,7 @@ extension Worker {
             }
             turns += 1
             if turns == Self.tunnelBudget {
-                makeReady(c)
+                makeReady(x)
                 break
             }
         }

@@ -3,6 +3,8 @@ import HTTPWire
 /// `ProxyConfiguration` as the loop reads it: nanoseconds and plain numbers.
 struct WorkerSettings: BitwiseCopyable {
     let head: HeadLimits
+    let http2: HTTP2Limits
+    let sessionKey: SessionKey
     let headTimeout: UInt64
     let idleTimeout: UInt64
     let connectTimeout: UInt64
@@ -10,11 +12,14 @@ struct WorkerSettings: BitwiseCopyable {
     let connectionsPerPod: Int
     let idleUpstreams: Int
     let upstreamIdleTimeout: UInt64
+    let ejectionTime: UInt64
     let lingerTimeout: UInt64
     let discardLimit: Int
 
     init(_ configuration: ProxyConfiguration) {
         head = configuration.head
+        http2 = configuration.http2
+        sessionKey = configuration.sessionKey
         headTimeout = configuration.headTimeout.nanoseconds
         idleTimeout = configuration.idleTimeout.nanoseconds
         connectTimeout = configuration.connectTimeout.nanoseconds
@@ -22,6 +27,7 @@ struct WorkerSettings: BitwiseCopyable {
         connectionsPerPod = configuration.connectionsPerPod
         idleUpstreams = max(configuration.idleUpstreams, 0)
         upstreamIdleTimeout = configuration.upstreamIdleTimeout.nanoseconds
+        ejectionTime = min(configuration.ejectionTime.nanoseconds, 1 << 50)
         lingerTimeout = configuration.lingerTimeout.nanoseconds
         discardLimit = configuration.discardLimit
     }

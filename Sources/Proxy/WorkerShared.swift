@@ -38,6 +38,9 @@ final class WorkerShared: Sendable {
         gate.open()
     }
 
+    /// An inquiry has been answered.
+    func reportAnswer() { gate.open() }
+
     /// The last ping that was answered.
     var pong: UInt64 { lastPing.load(ordering: .acquiring) }
     var isNotAccepting: Bool { notAccepting.load(ordering: .acquiring) }

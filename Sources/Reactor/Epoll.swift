@@ -48,6 +48,11 @@ package struct Epoll: ~Copyable {
         clinux_epoll_add(descriptor, fd, flags, token) == 0
     }
 
+    /// The same for a descriptor that is in it already; edges that were told are told again.
+    package func modify(_ fd: Int32, _ flags: UInt32, token: UInt64) -> Bool {
+        clinux_epoll_modify(descriptor, fd, flags, token) == 0
+    }
+
     package func remove(_ fd: Int32) {
         _ = clinux_epoll_remove(descriptor, fd)
     }

@@ -5,7 +5,7 @@
 package struct Slab: ~Copyable {
     private static let chunkShift: UInt32 = 6
     private static let chunkMask: UInt32 = 63
-    package static let none = UInt32.max
+    @inlinable package static var none: UInt32 { .max }
 
     package let stride: Int
     /// 64 elements each.

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPWire
 import Model
 import Proxy
 import Synchronization
@@ -139,6 +140,140 @@ import Testing
         mesh.expect("clients are left open", within: 10) { $0.clientsOpen == 0 }
         mesh.expect { $0.upstreamsOpen == $0.upstreamsIdle }
         mesh.expect { $0.bufferedBytes == 0 }
+    }
+
+    /// The same with HTTP/2 on any side: clients and endpoints of both versions that reset, cut, stall and answer in part,
+    /// while routes and versions change under them.
+    @Test func chaosOfStreams() throws {
+        let new = try HTTP2Server { stream in
+            var random = SplitMix(
+                seed: UInt64(stream.identifier) &* 77 &+ UInt64(truncatingIfNeeded: stream.peer.wire.fd))
+            if random.next() % 20 == 0 { return stream.reset(.refusedStream) }
+            let request = try stream.message()
+            let path = String(request.start.split(separator: " ")[1])
+            let text = "answer to \(path) " + String(repeating: "x", count: Int(random.next() % 200_000))
+            switch random.next() % 16 {
+            case 0: return stream.reset(.internalError)
+            case 1: return stream.peer.cut(reset: random.next() % 2 == 0)
+            case 2:
+                stream.respond(200)
+                try stream.send(Array(text.utf8.prefix(Int(random.next() % UInt64(text.utf8.count)))))
+                random.next() % 2 == 0 ? stream.reset(.cancel) : stream.peer.cut()
+            case 3: return  // Never answers.
+            case 4: stream.peer.inject([0, 0, 1, 0, 0, 0, 0, 0, 2, 0])
+            case 5:
+                stream.peer.goAway()
+                fallthrough
+            case 6:
+                stream.respond(103, [("x-interim", "1")])
+                stream.respond(200)
+                try stream.send(Array(text.utf8), isEnd: true, trailers: [("x-end", "1")])
+            default:
+                stream.respond(200, [("content-length", "\(text.utf8.count)")])
+                try stream.send(text, isEnd: true)
+            }
+        }
+        let old = try ScriptedServer { wire, number in
+            var random = SplitMix(seed: UInt64(number) &* 131)
+            while let request = try wire.receiveRequest() {
+                let path = String(request.start.split(separator: " ")[1])
+                let text = "answer to \(path) " + String(repeating: "x", count: Int(random.next() % 200_000))
+                let plain = "HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)"
+                switch random.next() % 12 {
+                case 0: return wire.reset()
+                case 1: return
+                case 2: return try wire.send(Array(plain.utf8.prefix(Int(random.next() % UInt64(plain.utf8.count)))))
+                case 3:
+                    var reply = Reply(text)
+                    reply.saysLength = false
+                    reply.trailers = [("x-end", "1")]
+                    try reply.send(wire, toHEAD: false)
+                default: try wire.send(plain)
+                }
+            }
+        }
+        func rules(_ number: UInt64) -> [RouteTableEntry] {
+            let first = weighted("new", [new.port], .http2, weight: UInt32(number % 3 + 1))
+            return forward(first, weighted("old", [old.port]), timeout: 2)
+        }
+        let mesh = try Mesh(rules: rules(1)) { $0.workers = 2 }
+        let failures = Mutex<[String]>([])
+        let answers = Mutex(0)
+        let running = Mutex(16)
+        for number in 0..<16 {
+            Thread.detachNewThread {
+                var random = SplitMix(seed: UInt64(number) &+ 5000)
+                func note(_ path: String, _ response: Message) {
+                    let isOwn = response["x-weir-reason"] != nil
+                    if isOwn
+                        ? ![502, 503, 504].contains(response.status) : !response.text.hasPrefix("answer to \(path) ")
+                    {
+                        failures.withLock { $0.append("\(path): \(response.start)") }
+                    }
+                    if !isOwn { answers.withLock { $0 += 1 } }
+                }
+                for round in 0..<6 {
+                    if number % 4 == 0 {
+                        for request in 0..<8 {
+                            let path = "/o/\(number)/\(round)/\(request)/"
+                            guard let wire = try? mesh.connect() else { continue }
+                            guard (try? wire.send("GET \(path) HTTP/1.1\r\nHost: e\r\n\r\n")) != nil else { continue }
+                            if random.next() % 8 == 0 {
+                                wire.reset()
+                                continue
+                            }
+                            var response = try? wire.receiveResponse()
+                            while let one = response, one.status < 200 { response = try? wire.receiveResponse() }
+                            if let response { note(path, response) }
+                        }
+                        continue
+                    }
+                    guard let client = try? HTTP2Peer.connect(mesh) else { continue }
+                    var streams: [(String, PeerStream)] = []
+                    for request in 0..<20 {
+                        let path = "/n/\(number)/\(round)/\(request)/"
+                        let body = [UInt8](repeating: 1, count: Int(random.next() % 100_000))
+                        let stream =
+                            random.next() % 2 == 0
+                            ? try? client.request("GET", path)
+                            : try? client.request("POST", path, body: body, isEnd: random.next() % 8 != 0)
+                        guard let stream else { continue }
+                        switch random.next() % 10 {
+                        case 0: stream.reset()
+                        case 1: stream.consume(false)
+                        default: streams.append((path, stream))
+                        }
+                    }
+                    if random.next() % 6 == 0 {
+                        client.cut(reset: random.next() % 2 == 0)
+                        continue
+                    }
+                    for (path, stream) in streams {
+                        do { note(path, try stream.message()) } catch {
+                            if "\(error)".contains("in vain") { failures.withLock { $0.append("\(path) hangs") } }
+                        }
+                    }
+                    client.cut()
+                }
+                running.withLock { $0 -= 1 }
+            }
+        }
+        var generation: UInt64 = 1
+        let deadline = Date(timeIntervalSinceNow: 120)
+        while running.withLock({ $0 }) > 0, Date() < deadline {
+            generation += 1
+            mesh.publish(generation, rules: rules(generation))
+            usleep(20_000)
+        }
+        #expect(running.withLock { $0 } == 0)
+        #expect(failures.withLock { $0 } == [])
+        #expect(answers.withLock { $0 } > 200)
+        mesh.expect("clients are left open", within: 15) { $0.clientsOpen == 0 && $0.clientSessionsOpen == 0 }
+        mesh.expect { $0.upstreamsOpen == $0.upstreamsIdle }
+        mesh.expect { $0.bufferedBytes == 0 && $0.tunnelsOpen == 0 }
+        // Nothing is left of any exchange: a drain has nothing to wait for.
+        #expect(mesh.proxy.drain(deadline: .now + .seconds(5)))
+        #expect(mesh.counters().upstreamSessionsOpen == 0)
     }
 
     /// A thousand idle connections that have been used.

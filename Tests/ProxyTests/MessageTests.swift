@@ -279,4 +279,22 @@ import Testing
             #expect(response.status == 400)
         }
     }
+
+    /// Room for a head is taken by powers of two: each length of the target meets another slack.
+    @Test(arguments: [false, true]) func longTargetsAndHostsOverHTTP2(_ rewrites: Bool) throws {
+        let target = try Recorder("backend", overHTTP2: true)
+        let rewrite = URLRewrite(
+            hostname: Array(String(repeating: "h", count: 250).utf8),
+            path: .replacePrefixMatch(
+                match: Array("/".utf8), replacement: Array("/\(String(repeating: "n", count: 1000))".utf8)))
+        let mesh = try Mesh(
+            rules: forward(
+                weighted("backend", target.port, http2: true), filters: rewrites ? [.urlRewrite(rewrite)] : []))
+        let client = try mesh.connect()
+        for length in Array(stride(from: 1, through: 4200, by: 57)) + [8000, 12_000, 14_000] {
+            let path = "/" + String(repeating: "p", count: length)
+            #expect(try client.get(path, "X-Host: \(String(repeating: "x", count: length % 700))").status == 200)
+            #expect(target.requests.last?.start.hasSuffix("\(path.dropFirst()) HTTP/1.1") == true)
+        }
+    }
 }

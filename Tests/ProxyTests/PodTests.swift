@@ -1,5 +1,6 @@
 import CLinux
 import Foundation
+import HTTPWire
 import Model
 import Proxy
 import Testing
@@ -106,6 +107,38 @@ import Testing
         let counters = proxy.counters()
         #expect(counters.clientsOpen == 0)
         #expect(counters.upstreamsOpen == 0)
+    }
+
+    /// The same with streams, to an endpoint that would take them anew.
+    @Test func removedPodTakesItsStreamsWithIt() throws {
+        let namespace = try Namespace()
+        let server = try namespace.run { try HTTP2Server { _ in } }
+        let (fd, port) = try Self.listener(in: namespace)
+        let proxy = try Proxy(ProxyConfiguration())
+        try proxy.start()
+        defer { proxy.stop() }
+        proxy.publish(
+            Mesh.snapshot(1, backends: [], rules: forward(weighted("new", [server.port], .http2)), port: port))
+        proxy.add(
+            pod: ProxyPod(
+                cookie: 7, name: ObjectName(namespace: "default", name: "client"),
+                networkNamespace: namespace.duplicate(), listeners: [fd]))
+        let new = HTTP2Peer(.client, try Self.dial(0, port, in: namespace), limits: HTTP2Limits(), onRequest: nil)
+        Foundation.Thread.detachNewThread { new.run() }
+        let streams = try (0..<10).map { try new.request("GET", "/\($0)") }
+        let old = try Self.dial(0, port, in: namespace)
+        try old.send("GET /old HTTP/1.1\r\nHost: e\r\n\r\n")
+        while (server.peers.first?.openStreams ?? 0) < 11 { usleep(1000) }
+        proxy.remove(podCookie: 7)
+        for stream in streams { #expect(throws: Wire.Failure.self) { _ = try stream.message() } }
+        #expect(throws: Wire.Failure.self) { _ = try old.receiveResponse() }
+        #expect(server.peers[0].end(within: 5) != nil)
+        let deadline = ContinuousClock.now + .seconds(5)
+        while proxy.counters().bufferedBytes > 0, .now < deadline { usleep(1000) }
+        let counters = proxy.counters()
+        #expect(counters.clientSessionsOpen == 0 && counters.upstreamSessionsOpen == 0 && counters.clientsOpen == 0)
+        #expect(counters.bufferedBytes == 0)
+        #expect(server.connections == 1, "nothing was sent again")
     }
 
     @Test func podsDoNotShareConnections() throws {

@@ -10,12 +10,16 @@ final class Mesh: Sendable {
     let proxy: Proxy
     let port: UInt16
 
+    /// Servers whose last use in a test is their port.
+    private let servers: [any AnyObject & Sendable]
+
     static let service = ObjectName(namespace: "default", name: "echo")
 
     init(
         backends: [UInt16] = [], rules: [RouteTableEntry]? = nil, consumers: [String: [RouteTableEntry]] = [:],
         clientNamespace: String = "default", configure: (inout ProxyConfiguration) -> Void = { _ in }
     ) throws {
+        servers = LivingServers.shared.take()
         var configuration = ProxyConfiguration()
         configure(&configuration)
         proxy = try Proxy(configuration)
@@ -24,6 +28,17 @@ final class Mesh: Sendable {
             address: IPAddress(v4: 0x7f00_0001), port: 0, service: Self.service, servicePort: 80,
             clientNamespace: clientNamespace)
         publish(1, backends: backends, rules: rules, consumers: consumers)
+    }
+
+    /// All requests go to these endpoints, in the version of HTTP given.
+    convenience init(
+        _ version: HTTPVersion, _ ports: [UInt16], filters: [Filter] = [], timeout: Double? = nil,
+        backendTimeout: Double? = nil, configure: (inout ProxyConfiguration) -> Void = { _ in }
+    ) throws {
+        try self.init(
+            rules: forward(
+                weighted("echo", ports, version, filters: filters), timeout: timeout, backendTimeout: backendTimeout),
+            configure: configure)
     }
 
     deinit { proxy.stop() }
@@ -76,19 +91,22 @@ final class Mesh: Sendable {
     }
 }
 
-func backend(_ name: String, _ ports: [UInt16], ipv6: Bool = false) -> Backend {
+func backend(_ name: String, _ ports: [UInt16], _ version: HTTPVersion = .http11, ipv6: Bool = false) -> Backend {
     Backend(
-        service: ObjectName(namespace: "default", name: name), port: 80, appProtocol: nil,
+        service: ObjectName(namespace: "default", name: name), port: 80,
+        appProtocol: version == .http2 ? "kubernetes.io/h2c" : nil,
         endpoints: ports.sorted().map {
             Endpoint(
                 address: ipv6 ? IPAddress(high: 0, low: 1) : IPAddress(v4: 0x7f00_0001), port: $0, pod: nil)
         })
 }
 
-func weighted(_ name: String, _ ports: [UInt16], weight: UInt32 = 1, filters: [Filter] = []) -> WeightedBackend {
+func weighted(
+    _ name: String, _ ports: [UInt16], _ version: HTTPVersion = .http11, weight: UInt32 = 1, filters: [Filter] = []
+) -> WeightedBackend {
     WeightedBackend(
         service: ObjectName(namespace: "default", name: name), port: 80, weight: weight,
-        target: .backend(backend(name, ports)), filters: filters)
+        target: .backend(backend(name, ports, version)), filters: filters)
 }
 
 func rule(

@@ -22,6 +22,8 @@ final class ScriptedServer: Sendable {
         listener = fd
         self.port = address.port
         Foundation.Thread.detachNewThread { [weak self] in
+            // Closed here, so that nobody accepts from a later descriptor of this number.
+            defer { close(fd) }
             while true {
                 let connection = accept4(fd, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
                 guard connection >= 0 else { return }
@@ -40,6 +42,7 @@ final class ScriptedServer: Sendable {
                 }
             }
         }
+        LivingServers.shared.add(self)
     }
 
     deinit { stop() }
@@ -47,10 +50,7 @@ final class ScriptedServer: Sendable {
     /// Connections are refused from here on.
     func stop() {
         stopped.withLock { stopped in
-            if !stopped {
-                shutdown(listener, Int32(SHUT_RDWR))
-                close(listener)
-            }
+            if !stopped { shutdown(listener, Int32(SHUT_RDWR)) }
             stopped = true
         }
     }
@@ -78,4 +78,22 @@ func refusedPort() throws -> UInt16 {
     let port = server.port
     server.stop()
     return port
+}
+
+/// A port of 127.0.0.1 whose connections the kernel takes and nobody ever reads.
+final class SilentPort: Sendable {
+    let port: UInt16
+    private let listener: Int32
+
+    init() throws {
+        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = clinux_address(high: 0, low: 0xffff_7f00_0001, port: 0)
+        guard clinux_bind(fd, &address) == 0, listen(fd, 4096) == 0, clinux_local_address(fd, &address) == 0 else {
+            throw Wire.Failure(description: "cannot listen")
+        }
+        listener = fd
+        port = address.port
+    }
+
+    deinit { close(listener) }
 }

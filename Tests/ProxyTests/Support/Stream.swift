@@ -27,9 +27,20 @@ final class Stream: Sendable {
     /// Whether `bytes` are the next ones.
     func check(_ bytes: [UInt8]) -> Bool {
         position.withLock { position in
-            let start = position % Self.period
-            position += bytes.count
-            return Self.doubled.withUnsafeBytes { memcmp($0.baseAddress! + start, bytes, bytes.count) == 0 }
+            var checked = 0
+            while checked < bytes.count {
+                let start = position % Self.period
+                let count = min(bytes.count - checked, Self.period)
+                let isSame = bytes.withUnsafeBytes { bytes in
+                    Self.doubled.withUnsafeBytes {
+                        memcmp($0.baseAddress! + start, bytes.baseAddress! + checked, count) == 0
+                    }
+                }
+                guard isSame else { return false }
+                position += count
+                checked += count
+            }
+            return true
         }
     }
 }
