@@ -228,6 +228,55 @@ import Testing
         #expect(try connection.receiveAll() == [0x88, 2, 3, 0xe8])
     }
 
+    @Test func failsSoManyTimes() throws {
+        let codes = try (0..<4).map { _ in
+            try curl("/?uuid=a&succeedAfter=2&responseCode=503", "-o", "/dev/null", "-w", "%{http_code}").output
+        }
+        #expect(codes == ["503", "503", "200", "200"])
+        let statuses = try (0..<3).map { _ in try curl("/?uuid=b&succeedAfter=2").status }
+        #expect(statuses == [56, 56, 0])
+        #expect(try answer(curl("/?uuid=b")).attempt == 4)
+        #expect(try answer(curl("/")).attempt == nil)
+        let start = ContinuousClock.now
+        #expect(try curl("/?uuid=c&succeedAfter=1&delayRetry=300").status == 56)
+        #expect(ContinuousClock.now - start >= .milliseconds(300))
+        #expect(try curl("/?succeedAfter=1").output == "succeedAfter, responseCode and delayRetry want a uuid\n")
+    }
+
+    @Test func whatWasSeen() throws {
+        _ = try curl("/one?a=1", "-d", "hello", "-H", "X-A: 1")
+        _ = try curl("/two")
+        _ = try curl("/one/reset?close=reset")
+        func seen(_ prefix: String) throws -> [EchoAnswer] {
+            try JSONDecoder().decode([EchoAnswer].self, from: Data(curl("/_seen?prefix=\(prefix)").output.utf8))
+        }
+        let ones = try seen("/one")
+        #expect(ones.map(\.path) == ["/one?a=1", "/one/reset?close=reset"])
+        #expect(ones[0].method == "POST" && ones[0].bodyLength == 5 && ones[0].values(of: "x-a") == ["1"])
+        #expect(try seen("/one%3Fa").count == 1)
+        #expect(try seen("").count == 3)
+        #expect(try seen("/none").isEmpty)
+    }
+
+    @Test func theOldestAreForgotten() throws {
+        let connection = try RawConnection(port: port)
+        for batch in 0..<101 {
+            let requests = (0..<100).map { "GET /n/\(batch * 100 + $0)/ HTTP/1.1\r\nHost: a\r\n\r\n" }.joined()
+            try connection.send(Array(requests.utf8))
+            _ = try connection.receive(upTo: "\"path\":\"/n/\(batch * 100 + 99)/\"")
+        }
+        let text = try curl("/_seen?prefix=/n/").output
+        let seen = try JSONDecoder().decode([EchoAnswer].self, from: Data(text.utf8))
+        #expect(seen.map(\.path) == (100..<10_100).map { "/n/\($0)/" })
+        // Keys too: the first of more than 10,000 is counted anew.
+        for number in 0..<10_001 {
+            try connection.send(Array("GET /?uuid=\(number) HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+            _ = try connection.receive(upTo: "\"attempt\":1}")
+        }
+        #expect(try answer(curl("/?uuid=0")).attempt == 1)
+        #expect(try answer(curl("/?uuid=2")).attempt == 2)
+    }
+
     @Test func aPortInUseIsNamed() throws {
         let error = #expect(throws: PlaygroundError.self) {
             try EchoServer(.init(ports: [port], pod: "", namespace: ""))

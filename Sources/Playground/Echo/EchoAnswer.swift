@@ -16,18 +16,35 @@ package struct EchoAnswer: Codable, Equatable, Sendable {
     package var method: String
     /// The target as sent, query included.
     package var path: String
-    /// The target's authority in absolute-form, else the Host field.
+    /// The target's authority in absolute-form, else the Host field; HTTP/2's `:authority`.
     package var host: String
     package var headers: [Field]
     package var trailers: [Field]
     /// Bytes of content, without framing.
     package var bodyLength: UInt64
-    /// `HTTP/1.1` or `HTTP/1.0`.
+    /// `HTTP/1.0`, `HTTP/1.1` or `HTTP/2`.
     package var `protocol`: String
     /// The peer of the connection, `address:port` or `[address]:port`.
     package var client: String
     /// The connection's own end.
     package var server: String
+    /// How many requests with this one's `uuid` there were, itself included; nil when it has none.
+    package var attempt: UInt64?
+
+    /// What is the same for all requests of a connection.
+    init(_ configuration: EchoServer.Configuration, _ socket: borrowing EchoSocket) {
+        pod = configuration.pod
+        namespace = configuration.namespace
+        method = ""
+        path = ""
+        host = ""
+        headers = []
+        trailers = []
+        bodyLength = 0
+        self.protocol = ""
+        client = SocketName.peer(of: socket.number).description
+        server = SocketName.own(of: socket.number).description
+    }
 
     /// The values of a field, in order.
     package func values(of name: String) -> [String] {
@@ -48,6 +65,7 @@ package struct EchoAnswer: Codable, Equatable, Sendable {
         text.member("protocol", `protocol`)
         text.member("client", client)
         text.member("server", server)
+        if let attempt { text.member("attempt", attempt) }
         return text.finished()
     }
 

@@ -31,25 +31,28 @@ struct EchoBody {
             isChunked = true
             framing = "transfer-encoding: chunked\r\n"
         }
-        var bytes = Self.statusLine(options.status)
-        bytes += "server: weir-echo\r\nx-echo-pod: \(pod)\r\n".utf8
-        if isSent
-            && !options.headers.contains(where: {
-                String(decoding: $0.name, as: UTF8.self).lowercased() == "content-type"
-            })
-        {
-            let isJSON = options.size == nil && !options.echoesBody
-            bytes += "content-type: \(isJSON ? "application/json" : "application/octet-stream")\r\n".utf8
-        }
-        bytes += framing.utf8
+        var bytes = Self.statusLine(options.status) + Self.fields(options, isSent: isSent, pod: pod) + framing.utf8
         if !keepAlive {
             bytes += "connection: close\r\n".utf8
         } else if exchange.isOld {
             bytes += "connection: keep-alive\r\n".utf8
         }
-        for field in options.headers { bytes += field.name + ": ".utf8 + field.value + "\r\n".utf8 }
         if !isSent { isChunked = false }
         return bytes + "\r\n".utf8
+    }
+
+    /// The lines of an answer's head that do not frame it.
+    static func fields(_ options: EchoOptions, isSent: Bool, pod: String) -> [UInt8] {
+        var bytes = Array("server: weir-echo\r\nx-echo-pod: \(pod)\r\n".utf8)
+        let hasType = options.headers.contains {
+            String(decoding: $0.name, as: UTF8.self).lowercased() == "content-type"
+        }
+        if isSent && !hasType {
+            let isJSON = options.size == nil && !options.echoesBody
+            bytes += "content-type: \(isJSON ? "application/json" : "application/octet-stream")\r\n".utf8
+        }
+        for field in options.headers { bytes += field.line }
+        return bytes
     }
 
     func send(_ bytes: UnsafeRawBufferPointer, _ socket: inout EchoSocket) -> Bool {
@@ -79,7 +82,7 @@ struct EchoBody {
     func finish(_ socket: inout EchoSocket, _ trailers: [EchoOptions.Field]) -> Bool {
         guard isChunked else { return true }
         var bytes = Array("0\r\n".utf8)
-        for field in trailers { bytes += field.name + ": ".utf8 + field.value + "\r\n".utf8 }
+        for field in trailers { bytes += field.line }
         return socket.send(bytes + "\r\n".utf8)
     }
 
@@ -91,7 +94,8 @@ struct EchoBody {
         }
     }
 
-    private static let pattern: [UInt8] = {
+    /// Lines of 64 bytes.
+    static let pattern: [UInt8] = {
         let line = Array("weir-echo 0123456789 abcdefghijklmnopqrstuvwxyz 0123456789 abcd\n".utf8)
         return Array(repeatElement(line, count: 256).joined())
     }()

@@ -1,23 +1,24 @@
 import Glibc
 import HTTPWire
 
-/// One connection of the echo server: requests one after the other, pipelined ones included, until either side is done.
+/// One HTTP/1 connection of the echo server: requests one after the other, pipelined ones included, until either side is
+/// done.
 struct EchoConnection: ~Copyable {
     private var socket: EchoSocket
     private let configuration: EchoServer.Configuration
-    private let client: String
-    private let server: String
+    private let memory: EchoMemory
+    private let blank: EchoAnswer
     private let fields = UnsafeMutableBufferPointer<FieldRange>.allocate(capacity: Self.limits.fields)
 
     /// Twice what the proxy lets through, so that the proxy's own limits are the ones met.
-    private static let limits = HeadLimits(head: 128 << 10, target: 32 << 10, fields: 400)
+    static let limits = HeadLimits(head: 128 << 10, target: 32 << 10, fields: 400)
 
     /// Takes the socket over.
-    init(socket number: Int32, _ configuration: EchoServer.Configuration) {
-        socket = EchoSocket(number)
+    init(_ socket: consuming EchoSocket, _ configuration: EchoServer.Configuration, _ memory: EchoMemory) {
+        blank = EchoAnswer(configuration, socket)
+        self.socket = socket
         self.configuration = configuration
-        client = SocketName.peer(of: number).description
-        server = SocketName.own(of: number).description
+        self.memory = memory
     }
 
     deinit {
@@ -41,16 +42,19 @@ struct EchoConnection: ~Copyable {
 
     /// - Returns: whether another request may follow.
     private mutating func answer(_ head: RequestHead) -> Bool {
-        let request = EchoRequest(head, socket.pending, UnsafeBufferPointer(fields), of: self)
-        let options: EchoOptions
+        var request = EchoRequest(head, socket.pending, UnsafeBufferPointer(fields), blank)
+        var options: EchoOptions
         do throws(PlaygroundError) {
             options = try EchoOptions(query: request.query, fields: request.fields)
         } catch {
             refuse(400, error.description)
             return false
         }
-        if options.close == .now || options.close == .reset {
-            if options.close == .reset { socket.resetOnClose() }
+        request.answer.attempt = options.countAttempt(memory)
+        if let close = options.close, close.isAnswerless {
+            memory.remember(request.answer)
+            socket.wait(milliseconds: options.delay)
+            if close != .now { socket.resetOnClose() }
             return false
         }
         guard request.answer.method != "CONNECT" else {
@@ -58,12 +62,15 @@ struct EchoConnection: ~Copyable {
             return false
         }
         if let key = request.webSocketKey {
+            memory.remember(request.answer)
             socket.use(head.length)
             EchoWebSocket.serve(&socket, key: key, pod: configuration.pod)
             return false
         }
         socket.use(head.length)
         var exchange = Exchange(request: request, options: options, framing: head.framing, head: head)
+        // What was cut off is remembered too, with what came of it.
+        defer { remember(&exchange) }
         if options.early || options.echoesBody {
             // With Expect unanswered the content may never come, so the connection cannot be kept for another request.
             if head.expectsContinue && options.early && !options.echoesBody { exchange.keepAlive = false }
@@ -74,8 +81,15 @@ struct EchoConnection: ~Copyable {
         }
         if head.expectsContinue, !socket.send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) { return false }
         guard readBody(&exchange, echoing: nil) else { return false }
+        remember(&exchange)
         socket.wait(milliseconds: options.delay)
         return send(exchange)
+    }
+
+    private func remember(_ exchange: inout Exchange) {
+        if exchange.isRemembered || exchange.request.asksForSeen { return }
+        exchange.isRemembered = true
+        memory.remember(exchange.request.answer)
     }
 
     private mutating func answerBeforeBody(_ exchange: inout Exchange) -> Bool {
@@ -88,7 +102,9 @@ struct EchoConnection: ~Copyable {
         guard socket.send(body.head(exchange, length: exchange.requestLength, pod: configuration.pod)) else {
             return false
         }
-        guard readBody(&exchange, echoing: body), body.finish(&socket, exchange.options.trailers) else { return false }
+        guard readBody(&exchange, echoing: body) else { return false }
+        remember(&exchange)
+        guard body.finish(&socket, exchange.options.trailers) else { return false }
         return finished(body)
     }
 
@@ -125,7 +141,7 @@ struct EchoConnection: ~Copyable {
     private mutating func send(_ exchange: Exchange) -> Bool {
         var body = EchoBody(exchange)
         let options = exchange.options
-        let json = options.size == nil ? exchange.request.answer.json : []
+        let json = options.size == nil ? exchange.request.json(memory) : []
         let length = options.size ?? UInt64(json.count)
         let head = body.head(exchange, length: length, pod: configuration.pod)
         let cut = options.close == .half || options.close == .halfReset
@@ -172,6 +188,7 @@ struct EchoConnection: ~Copyable {
         let framing: BodyFraming
         let isOld: Bool
         var keepAlive: Bool
+        var isRemembered = false
 
         init(request: EchoRequest, options: EchoOptions, framing: BodyFraming, head: RequestHead) {
             self.request = request
@@ -191,50 +208,4 @@ struct EchoConnection: ~Copyable {
         }
     }
 
-    fileprivate func blank() -> EchoAnswer {
-        EchoAnswer(
-            pod: configuration.pod, namespace: configuration.namespace, method: "", path: "", host: "", headers: [],
-            trailers: [], bodyLength: 0, protocol: "HTTP/1.1", client: client, server: server)
-    }
-}
-
-/// A request's head, out of the receive buffer.
-struct EchoRequest {
-    var answer: EchoAnswer
-    let query: [UInt8]
-    let fields: [EchoOptions.Field]
-    /// Sec-WebSocket-Key, when the request asks for a WebSocket (RFC 6455 section 4.2.1).
-    let webSocketKey: [UInt8]?
-
-    init(
-        _ head: RequestHead, _ bytes: UnsafeRawBufferPointer, _ ranges: UnsafeBufferPointer<FieldRange>,
-        of connection: borrowing EchoConnection
-    ) {
-        answer = connection.blank()
-        answer.method = EchoAnswer.text(bytes.part(head.ranges.method))
-        answer.path = EchoAnswer.text(bytes.part(head.target))
-        answer.host = EchoAnswer.text(bytes.part(head.ranges.authority))
-        answer.protocol = head.version == .http10 ? "HTTP/1.0" : "HTTP/1.1"
-        answer.headers = ranges[..<head.fieldCount].map { $0.told(of: bytes) }
-        query = Array(bytes.part(head.ranges.query))
-        let fields = ranges[..<head.fieldCount].map {
-            EchoOptions.Field(name: Array(bytes.part($0.name)), value: Array(bytes.part($0.value)))
-        }
-        self.fields = fields
-        let offered = String(decoding: bytes.part(head.upgrade), as: UTF8.self).lowercased()
-        let key = fields.first { String(decoding: $0.name, as: UTF8.self).lowercased() == "sec-websocket-key" }
-        webSocketKey = answer.method == "GET" && offered == "websocket" ? key?.value : nil
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    fileprivate func part(_ range: ByteRange) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(rebasing: self[Int(range.start)..<Int(range.end)])
-    }
-}
-
-extension FieldRange {
-    fileprivate func told(of bytes: UnsafeRawBufferPointer) -> EchoAnswer.Field {
-        EchoAnswer.Field(name: EchoAnswer.text(bytes.part(name)), value: EchoAnswer.text(bytes.part(value)))
-    }
 }

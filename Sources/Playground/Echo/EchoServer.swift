@@ -1,14 +1,19 @@
 import CLinux
 import Glibc
+import HTTPWire
 
-/// `weir echo`: an HTTP/1.1 server that answers each request with the request, as `EchoAnswer` describes it, or as
-/// `EchoOptions` asks. One thread per connection: nothing that one client does can hold up another.
+/// `weir echo`: an HTTP/1.1 and HTTP/2 server that answers each request with the request, as `EchoAnswer` describes it, or
+/// as `EchoOptions` asks, and gRPC calls as `EchoCall` says. A connection that begins with HTTP/2's preface speaks HTTP/2
+/// (RFC 9113 section 3.3), on every port. One thread per connection: nothing that one client does can hold up another.
 package struct EchoServer: Sendable {
     package struct Configuration: Sendable {
         /// Ports to listen on, on every address; 0 lets the kernel choose.
         package var ports: [UInt16]
         package var pod: String
         package var namespace: String
+        /// What gRPC calls are told besides.
+        package var ingress = ""
+        package var service = ""
         /// A descriptor that gets one byte once all ports listen, and is closed; nil for none.
         package var notify: Int32?
 
@@ -19,7 +24,8 @@ package struct EchoServer: Sendable {
             self.notify = notify
         }
 
-        /// Reads POD_NAME (else the host's name), POD_NAMESPACE and NOTIFY_FD from this process's environment.
+        /// Reads POD_NAME (else the host's name), POD_NAMESPACE, INGRESS_NAME, SERVICE_NAME and NOTIFY_FD from this
+        /// process's environment.
         package init(ports: [UInt16]) {
             var name = [CChar](repeating: 0, count: 256)
             gethostname(&name, name.count - 1)
@@ -29,6 +35,8 @@ package struct EchoServer: Sendable {
                     ?? name.withUnsafeBufferPointer { String(cString: $0.baseAddress!) },
                 namespace: Program.variable("POD_NAMESPACE") ?? "",
                 notify: Program.variable(EchoServer.notifyVariable).flatMap(Int32.init))
+            ingress = Program.variable("INGRESS_NAME") ?? ""
+            service = Program.variable("SERVICE_NAME") ?? ""
         }
     }
 
@@ -38,6 +46,7 @@ package struct EchoServer: Sendable {
     package let ports: [UInt16]
     private let configuration: Configuration
     private let listeners: [Int32]
+    private let memory = EchoMemory()
 
     /// Binds and listens.
     /// - Throws: PlaygroundError that names the port at fault.
@@ -64,8 +73,8 @@ package struct EchoServer: Sendable {
     /// Starts to accept, on a thread for each port, and says so on `notify`.
     package func start() throws(PlaygroundError) {
         for listener in listeners {
-            let configuration = configuration
-            try Thread.start { Self.accept(on: listener, configuration) }
+            let (configuration, memory) = (configuration, memory)
+            try Thread.start { Self.accept(on: listener, configuration, memory) }
         }
         if let notify = configuration.notify {
             var byte: UInt8 = 10
@@ -80,7 +89,7 @@ package struct EchoServer: Sendable {
         while true { pause() }
     }
 
-    private static func accept(on listener: Int32, _ configuration: Configuration) {
+    private static func accept(on listener: Int32, _ configuration: Configuration, _ memory: EchoMemory) {
         while true {
             let connection = accept(listener)
             if connection < 0 {
@@ -89,13 +98,21 @@ package struct EchoServer: Sendable {
                 continue
             }
             do throws(PlaygroundError) {
-                try Thread.start {
-                    var conversation = EchoConnection(socket: connection, configuration)
-                    conversation.serve()
-                }
+                try Thread.start { serve(connection, configuration, memory) }
             } catch {
                 close(connection)
             }
+        }
+    }
+
+    private static func serve(_ connection: Int32, _ configuration: Configuration, _ memory: EchoMemory) {
+        var socket = EchoSocket(connection)
+        if socket.begins(with: Array(HTTP2Connection.preface.description.utf8)) {
+            var conversation = EchoHTTP2Connection(socket, configuration, memory)
+            conversation.serve()
+        } else {
+            var conversation = EchoConnection(socket, configuration, memory)
+            conversation.serve()
         }
     }
 

@@ -50,6 +50,29 @@ struct EchoSocket: ~Copyable {
         return false
     }
 
+    /// Whether the pending bytes begin with these; waits until that is certain, and uses none.
+    mutating func begins(with wanted: [UInt8]) -> Bool {
+        while true {
+            let count = min(pending.count, wanted.count)
+            if !pending[..<count].elementsEqual(wanted[..<count]) { return false }
+            if count == wanted.count { return true }
+            guard fill() else { return false }
+        }
+    }
+
+    /// Sends what goes without waiting.
+    /// - Returns: how many bytes went; nil when the peer has gone.
+    func trySend(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard !bytes.isEmpty else { return 0 }
+        while true {
+            let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
+            let count = Glibc.send(number, bytes.baseAddress!, bytes.count, flags)
+            if count >= 0 { return count }
+            if errno == EAGAIN { return 0 }
+            if errno != EINTR { return nil }
+        }
+    }
+
     /// - Returns: false when the peer has gone.
     func send(_ bytes: UnsafeRawBufferPointer) -> Bool {
         var rest = bytes

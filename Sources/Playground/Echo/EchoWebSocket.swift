@@ -1,7 +1,15 @@
 import Glibc
 
 /// The server's side of a WebSocket (RFC 6455) that sends each message back, frame by frame, whatever their size.
-enum EchoWebSocket {
+struct EchoWebSocket {
+    /// What has come of a frame's head.
+    private var partial: [UInt8] = []
+    /// The frame whose payload is coming.
+    private var frame: Frame?
+    /// Bytes of that payload so far.
+    private var done: UInt64 = 0
+    private var isOver = false
+
     /// Answers the handshake and serves until either side closes.
     static func serve(_ socket: inout EchoSocket, key: [UInt8], pod: String) {
         let accept = base64(SHA1.digest(of: key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
@@ -9,29 +17,67 @@ enum EchoWebSocket {
             "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
             + "sec-websocket-accept: \(accept)\r\nx-echo-pod: \(pod)\r\n\r\n"
         guard socket.send(Array(head.utf8)) else { return }
-        while let frame = Frame(&socket) {
-            guard frame.isMasked, !frame.hasReserved, !frame.isControl || frame.isFinal && frame.length <= 125 else {
-                _ = socket.send([0x88, 2, 0x03, 0xea])  // close, 1002: protocol error
-                break
-            }
-            switch frame.opcode {
-            case 0, 1, 2:
-                guard frame.echo(&socket, opcode: frame.opcode) else { return }
-            case 8:
-                _ = frame.echo(&socket, opcode: 8)
-                socket.linger()
-                return
-            case 9:
-                guard frame.echo(&socket, opcode: 10) else { return }
-            case 10:
-                guard frame.skip(&socket) else { return }
-            default:
-                _ = socket.send([0x88, 2, 0x03, 0xea])
-                socket.linger()
-                return
-            }
-        }
+        var conversation = EchoWebSocket()
+        var answer: [UInt8] = []
+        var goesOn = true
+        repeat {
+            goesOn = conversation.receive(socket.pending, into: &answer)
+            socket.use(socket.pending.count)
+            guard socket.send(answer) else { return }
+            answer.removeAll(keepingCapacity: true)
+        } while goesOn && socket.fill()
         socket.linger()
+    }
+
+    /// Takes in bytes that came, however they are cut, and adds what is to be sent.
+    /// - Returns: false when the conversation is over: the last has been added, and later bytes mean nothing.
+    mutating func receive(_ bytes: UnsafeRawBufferPointer, into answer: inout [UInt8]) -> Bool {
+        var rest = bytes
+        while !isOver {
+            guard let frame else {
+                let missing = Frame.missing(partial)
+                if missing > 0 {
+                    if rest.isEmpty { return true }
+                    partial += rest.prefix(missing)
+                    rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(missing))
+                } else {
+                    begin(Frame(partial), into: &answer)
+                    partial.removeAll(keepingCapacity: true)
+                }
+                continue
+            }
+            let count = Int(min(frame.length - done, UInt64(rest.count)))
+            if frame.opcode != 10 {
+                let place = answer.count
+                answer += rest.prefix(count)
+                for index in 0..<count {
+                    answer[place + index] ^= frame.mask[(Int(truncatingIfNeeded: done) &+ index) & 3]
+                }
+            }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+            done += UInt64(count)
+            if done < frame.length { return true }
+            self.frame = nil
+            if frame.opcode == 8 { isOver = true }
+        }
+        return false
+    }
+
+    private mutating func begin(_ frame: Frame, into answer: inout [UInt8]) {
+        let isKnown = frame.opcode <= 2 || 8...10 ~= frame.opcode
+        guard isKnown, frame.isMasked, !frame.hasReserved, !frame.isControl || frame.isFinal && frame.length <= 125
+        else {
+            answer += [0x88, 2, 0x03, 0xea]  // close, 1002: protocol error
+            isOver = true
+            return
+        }
+        self.frame = frame
+        done = 0
+        switch frame.opcode {
+        case 9: answer += frame.head(opcode: 10)
+        case 10: break
+        default: answer += frame.head(opcode: frame.opcode)
+        }
     }
 
     /// A frame's head (RFC 6455 section 5.2).
@@ -45,64 +91,40 @@ enum EchoWebSocket {
 
         var isControl: Bool { opcode >= 8 }
 
-        /// Nil when the stream ends.
-        init?(_ socket: inout EchoSocket) {
-            guard let first = Self.take(2, &socket) else { return nil }
-            isFinal = first[0] & 0x80 != 0
-            hasReserved = first[0] & 0x70 != 0
-            opcode = first[0] & 0x0f
-            isMasked = first[1] & 0x80 != 0
-            switch first[1] & 0x7f {
-            case 126, 127:
-                guard let more = Self.take(first[1] & 0x7f == 126 ? 2 : 8, &socket) else { return nil }
-                length = more.reduce(0) { $0 << 8 | UInt64($1) }
-            case let short: length = UInt64(short)
-            }
-            guard isMasked else {
-                mask = [0, 0, 0, 0]
-                return
-            }
-            guard let key = Self.take(4, &socket) else { return nil }
-            mask = key
+        /// Bytes that a head which begins so still lacks, as far as can be told.
+        static func missing(_ bytes: [UInt8]) -> Int {
+            if bytes.count < 2 { return 2 - bytes.count }
+            return 2 + lengthSize(bytes[1]) + (bytes[1] & 0x80 != 0 ? 4 : 0) - bytes.count
         }
 
-        func echo(_ socket: inout EchoSocket, opcode: UInt8) -> Bool {
-            var head = [isFinal ? 0x80 | opcode : opcode]
+        private static func lengthSize(_ byte: UInt8) -> Int {
+            switch byte & 0x7f {
+            case 126: 2
+            case 127: 8
+            default: 0
+            }
+        }
+
+        /// - Parameter bytes: a head that lacks nothing.
+        init(_ bytes: [UInt8]) {
+            isFinal = bytes[0] & 0x80 != 0
+            hasReserved = bytes[0] & 0x70 != 0
+            opcode = bytes[0] & 0x0f
+            isMasked = bytes[1] & 0x80 != 0
+            let size = Self.lengthSize(bytes[1])
+            length =
+                size == 0 ? UInt64(bytes[1] & 0x7f) : bytes[2..<(2 + size)].reduce(0) { $0 << 8 | UInt64($1) }
+            mask = isMasked ? Array(bytes[(2 + size)...]) : [0, 0, 0, 0]
+        }
+
+        /// The head of an answer of the same length.
+        func head(opcode: UInt8) -> [UInt8] {
+            let first = isFinal ? 0x80 | opcode : opcode
             switch length {
-            case 0...125: head.append(UInt8(length))
-            case 126...0xffff: head += [126, UInt8(length >> 8), UInt8(length & 0xff)]
-            default: head += [127] + (0..<8).reversed().map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
+            case 0...125: return [first, UInt8(length)]
+            case 126...0xffff: return [first, 126, UInt8(length >> 8), UInt8(length & 0xff)]
+            default: return [first, 127] + (0..<8).reversed().map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
             }
-            return socket.send(head) && payload(&socket, send: true)
-        }
-
-        func skip(_ socket: inout EchoSocket) -> Bool {
-            payload(&socket, send: false)
-        }
-
-        private func payload(_ socket: inout EchoSocket, send: Bool) -> Bool {
-            var done: UInt64 = 0
-            while done < length {
-                if socket.pending.isEmpty, !socket.fill() { return false }
-                let count = Int(min(length - done, UInt64(socket.pending.count)))
-                if send {
-                    var plain = Array(socket.pending[..<count])
-                    for index in plain.indices { plain[index] ^= mask[(Int(truncatingIfNeeded: done) &+ index) & 3] }
-                    guard socket.send(plain) else { return false }
-                }
-                socket.use(count)
-                done += UInt64(count)
-            }
-            return true
-        }
-
-        private static func take(_ count: Int, _ socket: inout EchoSocket) -> [UInt8]? {
-            while socket.pending.count < count {
-                guard socket.fill() else { return nil }
-            }
-            let bytes = Array(socket.pending[..<count])
-            socket.use(count)
-            return bytes
         }
     }
 
