@@ -20,6 +20,7 @@ package struct Agent {
         var configuration = configuration
         let lock = try StateFolder(configuration.state)
         defer { lock.release() }
+        let sessionKey = try lock.sessionKey(configuration.sessionKey)
         let control = try ControlLoop()
         // Everything that can be wrong with the command line comes before the first change to the node.
         try Self.checkFolder(configuration.manifests)
@@ -34,7 +35,7 @@ package struct Agent {
         let datapath = try configuration.redirect ? Self.datapath(&configuration) : nil
         let proxy: Proxy
         do {
-            proxy = try Proxy(Self.proxyConfiguration(configuration))
+            proxy = try Proxy(Self.proxyConfiguration(configuration, sessionKey))
             try proxy.start()
         } catch {
             throw StartFailure("cannot start the proxy: \(error)")
@@ -104,13 +105,16 @@ package struct Agent {
         return try Cgroup.podsFolder()
     }
 
-    private static func proxyConfiguration(_ configuration: Configuration) -> ProxyConfiguration {
+    private static func proxyConfiguration(
+        _ configuration: Configuration, _ sessionKey: SessionKey
+    ) -> ProxyConfiguration {
         var proxy = ProxyConfiguration()
         proxy.workers = configuration.workers
         proxy.head = configuration.headLimits
         proxy.headTimeout = .seconds(configuration.limits.headTimeout)
         proxy.idleTimeout = .seconds(configuration.limits.idleTimeout)
         proxy.connectionsPerPod = configuration.limits.connectionsPerPod
+        proxy.sessionKey = sessionKey
         proxy.accessLog = configuration.accessLog ? STDOUT_FILENO : nil
         return proxy
     }

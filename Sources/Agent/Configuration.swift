@@ -1,3 +1,4 @@
+import Compiler
 import HTTPWire
 package import Model
 
@@ -24,6 +25,10 @@ package struct Configuration: Sendable {
     package var drain: Double
     package var accessLog: Bool
     package var limits: Limits
+    /// A file with the 32 bytes that sessions are signed with; nil: one that the agent makes in `state`.
+    package var sessionKey: String?
+    /// The name of the XMesh that stands for this mesh.
+    package var meshName = Compiler.defaultMeshName
 
     /// What a client may ask of the proxy.
     package struct Limits: Sendable {

@@ -141,8 +141,12 @@ struct Explainer {
         _ request: RequestHead
     ) -> Explained {
         guard let winner = explanation.winner else {
+            let isOther = explanation.tried.first?.failure?.condition == .contentType
             var explained = error(
-                .noRouteMatched, "none of the \(table.rules.count) rules on Service \(port.service) matches")
+                .noRouteMatched,
+                isOther
+                    ? "GRPCRoutes have port \(port.port) of Service \(port.service), and this is no gRPC request"
+                    : "none of the \(table.rules.count) rules on Service \(port.service) matches")
             describe(&explained, explanation, table)
             return explained
         }
@@ -160,7 +164,11 @@ struct Explainer {
         case .fail(let reason):
             explained = error(reason, "the rule is answered by Weir itself")
         case .forward(let backends):
-            explained = forward(backends)
+            explained = forward(backends, rule)
+        }
+        if case .fail = rule.action {
+        } else if let auth = rule.filters.unreachableAuth {
+            explained = error(.externalAuthFailed, "\(Self.place(auth.service, auth.port)) cannot be asked")
         }
         describe(&explained, explanation, table)
         explained.route = Self.route(rule)
@@ -170,16 +178,20 @@ struct Explainer {
                 "\(step.rawValue), over \(other.route.kind.rawValue) \(other.route.name) rule \(other.index)"
         }
         explained.filters = rule.filters.map(Self.filter)
+        explained.sessionPersistence = rule.sessionPersistence.map(Explained.SessionPersistence.init)
         if rule.timeouts.request != nil || rule.timeouts.backendRequest != nil {
             explained.timeouts = .init(
                 requestMilliseconds: rule.timeouts.request.map { Double($0) / 1e6 },
                 backendRequestMilliseconds: rule.timeouts.backendRequest.map { Double($0) / 1e6 })
         }
+        explained.retry = rule.retry.map {
+            .init(attempts: $0.attempts, codes: $0.codes, backoffMilliseconds: $0.backoff.map { Double($0) / 1e6 })
+        }
         return explained
     }
 
     /// When every share with weight has one fate, that is the outcome; else the request is forwarded, by chance.
-    private func forward(_ backends: Backends) -> Explained {
+    private func forward(_ backends: Backends, _ rule: Rule) -> Explained {
         let shares = backends.all.map { backend in
             var reason: Reason?
             var endpoints: [String] = []
@@ -189,6 +201,7 @@ struct Explainer {
                     $0.address.isIPv4 ? "\($0.address):\($0.port)" : "[\($0.address)]:\($0.port)"
                 }
                 if endpoints.isEmpty { reason = .noReadyEndpoint }
+                if backend.filters.unreachableAuth != nil { reason = .externalAuthFailed }
             case .invalid(let why): reason = why
             }
             return (
@@ -212,6 +225,10 @@ struct Explainer {
             }
         }
         explained.backends = shares.map(\.1)
+        for (index, share) in shares.enumerated() {
+            guard case .backend(let target) = share.0.target else { continue }
+            explained.backends[index].add(target.trafficPolicy, over: rule.sessionPersistence)
+        }
         return explained
     }
 
@@ -255,7 +272,37 @@ struct Explainer {
             case nil: break
             }
             return .init(type: "URLRewrite", detail: parts.joined(separator: ", "))
+        case .requestMirror(let mirror):
+            var detail =
+                mirror.numerator == mirror.denominator
+                ? "every request to " : "\(mirror.numerator) of \(mirror.denominator) requests to "
+            detail += place(mirror.service, mirror.port)
+            if case .invalid(let reason) = mirror.target { detail += ": nothing is mirrored (\(reason.rawValue))" }
+            return .init(type: "RequestMirror", detail: detail)
+        case .cors(let policy):
+            var parts: [String] = []
+            for (name, values) in [
+                ("origins", policy.allowedOrigins), ("methods", policy.allowedMethods),
+                ("headers", policy.allowedHeaders), ("exposed", policy.exposedHeaders),
+            ] where !values.isEmpty {
+                parts.append("\(name) \(values.map(text).joined(separator: " "))")
+            }
+            if policy.allowsCredentials { parts.append("credentials") }
+            return .init(type: "CORS", detail: parts.isEmpty ? "no origin" : parts.joined(separator: ", "))
+        case .externalAuth(let auth):
+            var detail = "asks \(place(auth.service, auth.port))"
+            switch auth.authProtocol {
+            case .grpc: detail += " by gRPC"
+            case .http(let path, _): detail += path.isEmpty ? " by HTTP" : " by HTTP below \(text(path))"
+            }
+            if auth.maximumBody > 0 { detail += ", with a body of up to \(auth.maximumBody) bytes" }
+            if let reason = auth.failure { detail += ": every request is refused (\(reason.rawValue))" }
+            return .init(type: "ExternalAuth", detail: detail)
         }
+    }
+
+    private static func place(_ service: ObjectName, _ port: UInt16?) -> String {
+        "\(service)\(port.map { ":\($0)" } ?? "")"
     }
 }
 

@@ -97,6 +97,13 @@ struct MetricsText {
         gauge("weir_client_connections", "Open connections of clients.", Double(counters.clientsOpen))
         gauge("weir_upstream_connections", "Open connections to endpoints.", Double(counters.upstreamsOpen))
         gauge("weir_upstream_connections_idle", "Those that wait in a pool.", Double(counters.upstreamsIdle))
+        out.family("weir_http2_connections", .gauge, "Open HTTP/2 connections, by side.")
+        out.sample("weir_http2_connections", [("side", "clients")], counters.clientSessionsOpen)
+        out.sample("weir_http2_connections", [("side", "upstreams")], counters.upstreamSessionsOpen)
+        out.family("weir_http2_floods_total", .counter, "HTTP/2 connections ended for what they asked for too often.")
+        for (flood, count) in counters.floods {
+            out.sample("weir_http2_floods_total", [("kind", "\(flood)")], count)
+        }
         gauge("weir_tunnels", "Connections that were upgraded.", Double(counters.tunnelsOpen))
         gauge("weir_buffered_bytes", "Memory held for peers that do not read.", Double(counters.bufferedBytes))
         counter("weir_client_connections_total", "Connections of clients accepted.", counters.accepted)
@@ -107,6 +114,16 @@ struct MetricsText {
         out.family("weir_retries_total", .counter, "Requests sent to another endpoint or connection.")
         out.sample("weir_retries_total", [("cause", "connect-failed")], counters.connectRetries)
         out.sample("weir_retries_total", [("cause", "stale-connection")], counters.staleRetries)
+        out.sample("weir_retries_total", [("cause", "route")], counters.retries)
+        counter(
+            "weir_unreplayable_requests_total", "Not sent again though their route says so: too large to keep.",
+            counters.unreplayable)
+        counter("weir_endpoint_ejections_total", "Endpoints left out for a while, by worker.", counters.ejections)
+        counter("weir_external_auth_checks_total", "Questions to authorization services.", counters.checks)
+        counter("weir_mirrors_total", "Copies of requests begun for mirrors.", counters.mirrorsSent)
+        out.family("weir_mirrors_lost_total", .counter, "Those that did not come to their end, by cause.")
+        out.sample("weir_mirrors_lost_total", [("cause", "dropped")], counters.mirrorsDropped)
+        out.sample("weir_mirrors_lost_total", [("cause", "failed")], counters.mirrorsFailed)
         counter("weir_client_aborts_total", "Clients that left before their response was whole.", counters.clientAborts)
         counter("weir_cut_connections_total", "Cut because a response could not be finished.", counters.cuts)
         out.family("weir_bytes_total", .counter, "Bytes, by direction.")

@@ -11,11 +11,13 @@ import Resources
 extension Pipeline {
     var podViews: [PodView] { enrolment.views }
 
-    /// Every route that has a parent of ours, whole, with its status.
+    /// Every route that has a parent of ours and every policy that targets a Service, whole, with its status.
     var routes: ResourceList {
         let statuses = compilation?.statuses ?? [:]
+        let policies = compilation?.policyStatuses ?? [:]
         return ResourceList(
-            items: statuses.keys.sorted().compactMap { inventory.route($0, status: statuses[$0] ?? []) })
+            items: statuses.keys.sorted().compactMap { inventory.route($0, status: statuses[$0] ?? []) }
+                + policies.keys.sorted().compactMap { inventory.policy($0, status: policies[$0] ?? []) })
     }
 
     func explain(_ request: ExplainRequest) throws -> Explained {
@@ -28,15 +30,16 @@ extension Pipeline {
         var counts = AgentStatus.Counts()
         counts.services = snapshot.services.count
         counts.routes = compilation?.statuses.count ?? 0
+        counts.policies = compilation?.policyStatuses.count ?? 0
         counts.podsEnrolled = enrolment.enrolledCount
         counts.podsNotEnrolled = enrolment.otherCount
         var problems = enrolment.findings
         if let laggard { problems.append(Inspection.Finding(message: laggard)) }
         problems += (tables?.refused ?? []).map { Inspection.Finding(message: $0) }
-        for problem in compilation?.problems ?? [] {
-            problems.append(
-                Inspection.Finding(object: "\(problem.object)", field: problem.field, message: problem.message))
-        }
+        problems += (compilation?.problems ?? []).map(\.inspected)
+        let ignored =
+            (report.notObjects + report.unknownKinds + report.notServed).map(\.inspected)
+            + (compilation?.ignored ?? []).map(\.inspected)
         return AgentStatus(
             version: version, pid: ProcessInfo.processInfo.processIdentifier, ready: ready, draining: isDraining,
             startedAt: timestamp(startedAt), manifests: configuration.manifests,
@@ -45,10 +48,10 @@ extension Pipeline {
             listeners: configuration.listeners.map { "\($0)" }, generation: snapshot.generation,
             compiledAt: compiledAt.map(timestamp), compileMilliseconds: compileSeconds * 1000,
             workers: proxy.acknowledged.enumerated().map { .init(index: $0, acknowledgedGeneration: $1) },
-            counts: counts,
+            counts: counts, mesh: compilation.map { MeshView($0.mesh) },
             refused: (report.refusedFiles + report.refusedObjects).map(\.inspected),
             unknownFields: report.unknownFields.map(\.inspected), duplicates: report.duplicates.map(\.inspected),
-            ignored: (report.notObjects + report.unknownKinds + report.notServed).map(\.inspected), problems: problems)
+            ignored: ignored, problems: problems)
     }
 
     var metrics: String {

@@ -22,7 +22,7 @@ final class Pipeline {
     let datapath: Datapath?
     private let log: Logger
     private(set) var inventory = Inventory()
-    private var compiler = Compiler()
+    private var compiler: Compiler
     private(set) var enrolment: Enrolment
     /// What the kernel was last told; nil before the first time, when it may hold what an earlier agent left.
     private(set) var tables: Tables?
@@ -45,6 +45,7 @@ final class Pipeline {
         self.proxy = proxy
         self.datapath = datapath
         self.log = log
+        compiler = Compiler(meshName: configuration.meshName)
         enrolment = Enrolment(datapath: datapath, proxy: proxy)
     }
 

@@ -25,4 +25,12 @@ extension Inventory {
         default: nil
         }
     }
+
+    /// The policy with our entries in its status, other controllers' kept as the manifest has them.
+    func policy(_ key: ObjectKey, status ours: [PolicyAncestorStatus]) -> Resource? {
+        guard var policy = xBackendTrafficPolicies[key.name] else { return nil }
+        let foreign = (policy.status?.ancestors ?? []).filter { $0.controllerName != ours.first?.controllerName }
+        policy.status = PolicyStatus(ancestors: foreign + ours)
+        return .xBackendTrafficPolicy(policy)
+    }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Proxy
 
 /// The agent's folder, held by a lock so that there is one agent to it.
 struct StateFolder: Sendable {
@@ -45,7 +46,48 @@ struct StateFolder: Sendable {
     func remove() {
         unlink(AdminClient.socketPath(state: path))
         unlink(Self.lock(path))
+        unlink(keyFile)
         rmdir(path)
+    }
+
+    private var keyFile: String { path + "/session.key" }
+
+    /// What sessions are signed with: the bytes of `file`; without one those of an earlier agent of this folder, else new
+    /// ones, so that sessions outlive the agent.
+    func sessionKey(_ file: String?) throws(StartFailure) -> SessionKey {
+        if let file {
+            guard let key = try Self.read(file) else { throw StartFailure("--session-key \(file)", errno: ENOENT) }
+            return key
+        }
+        if let key = try Self.read(keyFile) { return key }
+        var source = SystemRandomNumberGenerator()
+        let bytes = (0..<SessionKey.length).map { _ in UInt8.random(in: .min ... .max, using: &source) }
+        // Under its name only when it is whole.
+        let new = keyFile + ".new"
+        let descriptor = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw StartFailure(new, errno: errno) }
+        defer { close(descriptor) }
+        guard write(descriptor, bytes, bytes.count) == bytes.count, rename(new, keyFile) == 0,
+            let key = SessionKey(bytes)
+        else { throw StartFailure(keyFile, errno: errno) }
+        return key
+    }
+
+    /// nil when there is no such file.
+    private static func read(_ file: String) throws(StartFailure) -> SessionKey? {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw StartFailure(file, errno: errno)
+        }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: SessionKey.length + 1)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        guard count >= 0 else { throw StartFailure(file, errno: errno) }
+        guard let key = SessionKey(Array(bytes[..<count])) else {
+            throw StartFailure("\(file): a session key is \(SessionKey.length) bytes")
+        }
+        return key
     }
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -14,6 +14,8 @@ package struct AgentStatus: Codable, Sendable, Equatable {
     package struct Counts: Codable, Sendable, Equatable {
         package var services = 0
         package var routes = 0
+        /// XBackendTrafficPolicies that target a Service.
+        package var policies = 0
         package var podsEnrolled = 0
         package var podsNotEnrolled = 0
 
@@ -40,13 +42,16 @@ package struct AgentStatus: Codable, Sendable, Equatable {
     package var compileMilliseconds: Double
     package var workers: [Worker]
     package var counts: Counts
+    /// nil before the first compile.
+    package var mesh: MeshView?
     /// Files that could not be read or parsed, and objects that break their schema: their last good version is in force.
     package var refused: [Finding]
     /// Fields that no schema knows: the rest of the object is in force.
     package var unknownFields: [Finding]
     /// Objects that a file earlier in path order defines already.
     package var duplicates: [Finding]
-    /// Documents that are no objects, kinds that Weir does not know or does not serve yet.
+    /// Documents that are no objects, kinds that Weir does not know or does not serve yet, parents and fields of routes
+    /// that are for other controllers.
     package var ignored: [Finding]
     /// What the compiler, the enrolment and the kernel tables have to say about objects in force.
     package var problems: [Finding]
@@ -55,8 +60,8 @@ package struct AgentStatus: Codable, Sendable, Equatable {
         version: String, pid: Int32, ready: Bool, draining: Bool, startedAt: String, manifests: String,
         redirect: String, serviceLB: Bool, cgroup: String?, pins: String?, listeners: [String], generation: UInt64,
         compiledAt: String?,
-        compileMilliseconds: Double, workers: [Worker], counts: Counts, refused: [Finding], unknownFields: [Finding],
-        duplicates: [Finding], ignored: [Finding], problems: [Finding]
+        compileMilliseconds: Double, workers: [Worker], counts: Counts, mesh: MeshView?, refused: [Finding],
+        unknownFields: [Finding], duplicates: [Finding], ignored: [Finding], problems: [Finding]
     ) {
         self.version = version
         self.pid = pid
@@ -74,6 +79,7 @@ package struct AgentStatus: Codable, Sendable, Equatable {
         self.compileMilliseconds = compileMilliseconds
         self.workers = workers
         self.counts = counts
+        self.mesh = mesh
         self.refused = refused
         self.unknownFields = unknownFields
         self.duplicates = duplicates

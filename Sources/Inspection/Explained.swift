@@ -93,6 +93,9 @@ package struct Explained: Codable, Sendable, Equatable {
         package var reason: String?
         package var endpoints: [String]
         package var filters: [Filter]
+        /// What the Service's XBackendTrafficPolicy asks for; nil where the rule's own session persistence wins.
+        package var sessionPersistence: SessionPersistence?
+        package var retryBudget: RetryBudget?
 
         package init(
             namespace: String, name: String, port: UInt16?, weight: UInt32, reason: String?, endpoints: [String],
@@ -116,6 +119,8 @@ package struct Explained: Codable, Sendable, Equatable {
             try container.encode(reason, forKey: .reason)
             try container.encode(endpoints, forKey: .endpoints)
             try container.encode(filters, forKey: .filters)
+            try container.encode(sessionPersistence, forKey: .sessionPersistence)
+            try container.encode(retryBudget, forKey: .retryBudget)
         }
     }
 
@@ -132,6 +137,27 @@ package struct Explained: Codable, Sendable, Equatable {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(requestMilliseconds, forKey: .requestMilliseconds)
             try container.encode(backendRequestMilliseconds, forKey: .backendRequestMilliseconds)
+        }
+    }
+
+    package struct Retry: Codable, Sendable, Equatable {
+        /// Tries after the first.
+        package var attempts: Int
+        /// Statuses that are retried.
+        package var codes: [UInt16]
+        package var backoffMilliseconds: Double?
+
+        package init(attempts: Int, codes: [UInt16], backoffMilliseconds: Double?) {
+            self.attempts = attempts
+            self.codes = codes
+            self.backoffMilliseconds = backoffMilliseconds
+        }
+
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(attempts, forKey: .attempts)
+            try container.encode(codes, forKey: .codes)
+            try container.encode(backoffMilliseconds, forKey: .backoffMilliseconds)
         }
     }
 
@@ -153,6 +179,9 @@ package struct Explained: Codable, Sendable, Equatable {
     package var filters: [Filter]
     package var backends: [Backend]
     package var timeouts: Timeouts?
+    package var retry: Retry?
+    /// The rule's own; it wins over the backends'.
+    package var sessionPersistence: SessionPersistence?
     package var location: String?
 
     package init(outcome: Outcome, message: String, generation: UInt64) {
@@ -179,6 +208,8 @@ package struct Explained: Codable, Sendable, Equatable {
         try container.encode(filters, forKey: .filters)
         try container.encode(backends, forKey: .backends)
         try container.encode(timeouts, forKey: .timeouts)
+        try container.encode(retry, forKey: .retry)
+        try container.encode(sessionPersistence, forKey: .sessionPersistence)
         try container.encode(location, forKey: .location)
     }
 }

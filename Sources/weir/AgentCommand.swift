@@ -28,6 +28,10 @@ struct AgentCommand: AsyncParsableCommand {
     var drain = Seconds(30)
     @Flag(help: "Write one JSON line per request to standard output.")
     var accessLog = false
+    @Option(help: "The name of the XMesh that stands for this mesh. Default: weir.")
+    var meshName: String?
+    @Option(help: "A file of 32 bytes that sessions are signed with, the same on all nodes. Default: this node's own.")
+    var sessionKey: String?
     @Option(help: "The largest request head, in bytes.")
     var maxHead = Configuration.Limits().head
     @Option(help: "The longest request target, in bytes.")
@@ -90,10 +94,16 @@ struct AgentCommand: AsyncParsableCommand {
                 "limits: --max-head 256 to 1048576, --max-target 16 to --max-head, --max-fields 1 to 10000, others above 0"
             )
         }
-        return Configuration(
+        var configuration = Configuration(
             manifests: manifests, state: state, pins: pins, cgroup: cgroup, redirect: redirect == .on,
             serviceLB: serviceLb, workers: workers, metrics: metrics, listeners: listeners, drain: drain.value,
             accessLog: accessLog, limits: limits)
+        configuration.sessionKey = sessionKey
+        if let meshName {
+            guard !meshName.isEmpty else { throw ValidationError("--mesh-name: a name is wanted") }
+            configuration.meshName = meshName
+        }
+        return configuration
     }
 }
 

@@ -1,6 +1,7 @@
 import Agent
 import ArgumentParser
 import Inspection
+import Resources
 
 struct ExplainCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -64,12 +65,20 @@ struct ExplainCommand: AsyncParsableCommand {
                 if let value { line("timeout", "\(name) \(milliseconds(value))") }
             }
         }
+        if let retry = explained.retry {
+            let codes = retry.codes.isEmpty ? "" : " after \(retry.codes.map(String.init).joined(separator: ", "))"
+            let backoff = retry.backoffMilliseconds.map { ", waiting \(milliseconds($0))" } ?? ""
+            line("retry", "\(retry.attempts) more\(codes)\(backoff)")
+        }
+        if let session = explained.sessionPersistence { line("session", "\(session.text), the rule's") }
         if let location = explained.location { line("location", location) }
         for backend in explained.backends {
             let port = backend.port.map { ":\($0)" } ?? ""
             let fate = backend.reason.map { "answered by Weir (\($0))" } ?? backend.endpoints.joined(separator: " ")
             line("backend", "\(backend.namespace)/\(backend.name)\(port) weight \(backend.weight) -> \(fate)")
             for filter in backend.filters { line("", "\(filter.type) \(filter.detail)") }
+            if let session = backend.sessionPersistence { line("", "session \(session.text), the Service's policy") }
+            if let budget = backend.retryBudget { line("", "retries \(budget.text)") }
         }
         if !explained.tried.isEmpty {
             out += "  tried, in order of precedence:\n"
@@ -93,5 +102,28 @@ struct ExplainCommand: AsyncParsableCommand {
 extension Explained.Route {
     var text: String {
         "\(kind) \(namespace)/\(name) rule \(rule)" + (ruleName.map { " (\($0))" } ?? "")
+    }
+}
+
+/// As routes and policies write it: `1h30m`.
+private func duration(_ milliseconds: Double) -> String {
+    GatewayDuration(nanoseconds: UInt64(milliseconds * 1e6)).description
+}
+
+extension Explained.SessionPersistence {
+    var text: String {
+        var text = "\(type) \(name)"
+        if let path { text += " path \(path)" }
+        if isPermanent { text += ", permanent" }
+        if let absoluteTimeoutMilliseconds { text += ", at most \(duration(absoluteTimeoutMilliseconds))" }
+        if let idleTimeoutMilliseconds { text += ", idle at most \(duration(idleTimeoutMilliseconds))" }
+        return text
+    }
+}
+
+extension Explained.RetryBudget {
+    var text: String {
+        "at most \(percent) % in \(duration(intervalMilliseconds)), "
+            + "or \(minimumCount) in \(duration(minimumIntervalMilliseconds))"
     }
 }

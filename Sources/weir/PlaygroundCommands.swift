@@ -89,7 +89,9 @@ struct EchoCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "echo", abstract: "An HTTP server that answers with the request, as JSON.",
         discussion: """
-            Query parameters ask for more: delay=500ms, status=503, size=1000000, chunked, early, close=reset, …
+            HTTP/1.1, HTTP/2 with prior knowledge, WebSocket, and gRPC for the service of the Gateway API conformance \
+            suite. Query parameters, or x-echo- fields, ask for more: delay=500ms, status=503, size=1000000, chunked, \
+            early, close=reset, uuid=a&succeedAfter=2&responseCode=503, … /_seen?prefix=/a tells the requests that came.
             """)
     @Option(help: "A port to listen on. May be repeated.")
     var port: [UInt16]

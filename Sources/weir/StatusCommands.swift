@@ -41,9 +41,14 @@ struct StatusCommand: AsyncParsableCommand {
             line("cgroup", status.cgroup ?? "-")
             line("pins", status.pins ?? "-")
         }
+        if let mesh = status.mesh {
+            line("mesh", mesh.text)
+            if wide { line("features", mesh.supportedFeatures.joined(separator: " ")) }
+        }
         for listener in status.listeners { line("listen", listener) }
         line("services", "\(status.counts.services)")
         line("routes", "\(status.counts.routes)")
+        line("policies", "\(status.counts.policies)")
         line("pods", "\(status.counts.podsEnrolled) enrolled, \(status.counts.podsNotEnrolled) not")
         let all = [
             ("refused", status.refused), ("unknown fields", status.unknownFields), ("duplicates", status.duplicates),
@@ -54,6 +59,15 @@ struct StatusCommand: AsyncParsableCommand {
             out += "\n\(title):\n" + findings.map { "  \($0.text)\n" }.joined()
         }
         return out
+    }
+}
+
+extension MeshView {
+    /// `weir: True (Accepted), 29 features: Weir serves this mesh, as weir.dev/mesh`
+    var text: String {
+        let condition = accepted.map { " \($0) (\(reason ?? "")), \(supportedFeatures.count) features:" } ?? ""
+        let place = action == "create" ? "; no XMesh of that name is there" : ""
+        return "\(name):\(condition) \(message)\(place)"
     }
 }
 

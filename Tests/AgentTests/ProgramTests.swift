@@ -155,7 +155,7 @@ import Testing
             #expect(
                 Set(found.keys) == [
                     "outcome", "status", "reason", "message", "service", "generation", "group", "route", "precedence",
-                    "tried", "filters", "backends", "timeouts", "location",
+                    "tried", "filters", "backends", "timeouts", "retry", "sessionPersistence", "location",
                 ])
             #expect(found["outcome"] as? String == "forward")
             let route = try #require(found["route"] as? [String: Any])
@@ -163,7 +163,10 @@ import Testing
                 Set(route.keys) == ["kind", "namespace", "name", "rule", "ruleName"] && route["ruleName"] is NSNull)
             let backend = try #require((found["backends"] as? [[String: Any]])?.first)
             #expect(
-                Set(backend.keys) == ["namespace", "name", "port", "weight", "reason", "endpoints", "filters"])
+                Set(backend.keys) == [
+                    "namespace", "name", "port", "weight", "reason", "endpoints", "filters", "sessionPersistence",
+                    "retryBudget",
+                ])
             let tried = try #require((found["tried"] as? [[String: Any]])?.first)
             #expect(Set(tried.keys) == ["route", "match", "conditions", "matched", "failed", "wanted", "seen"])
             #expect(try await explain("-X", "CONNECT", "http://web/")["status"] as? Int == 405)
@@ -176,6 +179,171 @@ import Testing
             let smuggled = try await run(
                 "explain", "--state", state, "--from", "shop/client", "-H", "a: b\r\nc: d", "http://web/")
             #expect(smuggled.status == 1 && smuggled.error.contains("one line each"))
+        }
+    }
+
+    @Test func explanationsTellOfGRPCAndOfFilters() async throws {
+        try folder.write("manifests/web.yaml", Self.cluster.replacing("{PORT}", with: "8080"))
+        try folder.write("manifests/filters.yaml", Self.filters)
+        try await withAgent { _ in
+            func explain(_ more: String...) async throws -> String {
+                try await ChildProcess.succeed(
+                    [weir, "explain", "--state", state, "--from", "shop/client", "-X", "POST"] + more)
+            }
+            let called = try await explain("-H", "content-type: application/grpc", "http://calls/shop.Cart/Add")
+            for line in [
+                "route       GRPCRoute shop/calls rule 0 (cart)", "won by      more characters in the service",
+                "filter      RequestMirror 1 of 4 requests to shop/none:80: nothing is mirrored (backend-not-found)",
+                "[gRPC service = shop.Cart]: matched", "[gRPC any method]: matched",
+            ] {
+                #expect(called.contains(line), "\(called)")
+            }
+            let other = try await explain("http://calls/shop.Cart/Add")
+            #expect(other.contains("error 404 (no-route-matched): GRPCRoutes have port 80 of Service shop/calls"))
+            #expect(other.contains("header content-type: wanted = application/grpc, seen nothing"), "\(other)")
+            let open = try await explain("http://guarded/open")
+            for line in [
+                "outcome     forward", "retry       2 more after 502, 503, waiting 10.0 ms",
+                "filter      CORS origins https://*.example.org, methods PUT, credentials",
+                "filter      ExternalAuth asks shop/web:80 by HTTP below /check, with a body of up to 9 bytes\n",
+            ] {
+                #expect(open.contains(line), "\(open)")
+            }
+            let shut = try await explain("http://guarded/shut")
+            for line in [
+                "outcome     error 403 (external-auth-failed): shop/none:80 cannot be asked",
+                "asks shop/none:80 by gRPC: every request is refused (backend-not-found)",
+            ] {
+                #expect(shut.contains(line), "\(shut)")
+            }
+            let part = try await explain("http://guarded/part")
+            #expect(part.contains("outcome     error 403 (external-auth-failed)"), "\(part)")
+            let routes = try await ChildProcess.succeed([weir, "routes", "--state", state])
+            #expect(routes.contains("in force on port 80 of Service shop/calls"), "\(routes)")
+        }
+    }
+
+    /// A GRPCRoute with a mirror to nowhere; an HTTPRoute with all that a rule can ask for, and authorization by nobody,
+    /// for a rule and for a backend.
+    private static let filters = """
+        apiVersion: v1
+        kind: Service
+        metadata: {name: calls, namespace: shop}
+        spec: {clusterIP: 10.96.0.11, ports: [{port: 80}]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: guarded, namespace: shop}
+        spec: {clusterIP: 10.96.0.12, ports: [{port: 80}]}
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: GRPCRoute
+        metadata: {name: calls, namespace: shop}
+        spec:
+          parentRefs: [{group: "", kind: Service, name: calls}]
+          rules:
+          - name: cart
+            matches: [{method: {service: shop.Cart}}]
+            filters:
+            - type: RequestMirror
+              requestMirror: {backendRef: {name: none, port: 80}, fraction: {numerator: 1, denominator: 4}}
+            backendRefs: [{name: web, port: 80}]
+          - backendRefs: [{name: web, port: 80}]
+        ---
+        apiVersion: gateway.networking.k8s.io/v1
+        kind: HTTPRoute
+        metadata: {name: guarded, namespace: shop}
+        spec:
+          parentRefs: [{group: "", kind: Service, name: guarded}]
+          rules:
+          - matches: [{path: {value: /open}}]
+            filters:
+            - type: CORS
+              cors: {allowOrigins: ["https://*.example.org"], allowMethods: [PUT], allowCredentials: true}
+            - type: ExternalAuth
+              externalAuth:
+                protocol: HTTP
+                backendRef: {name: web, port: 80}
+                http: {path: /check}
+                forwardBody: {maxSize: 9}
+            retry: {codes: [503, 502], attempts: 2, backoff: 10ms}
+            backendRefs: [{name: web, port: 80}]
+          - matches: [{path: {value: /shut}}]
+            filters:
+            - type: ExternalAuth
+              externalAuth: {protocol: GRPC, backendRef: {name: none, port: 80}, grpc: {}}
+            backendRefs: [{name: web, port: 80}]
+          - matches: [{path: {value: /part}}]
+            backendRefs:
+            - name: web
+              port: 80
+              filters:
+              - type: ExternalAuth
+                externalAuth: {protocol: HTTP, backendRef: {name: none, port: 80}, http: {}}
+
+        """
+
+    @Test func policiesSessionsAndTheMeshAreShown() async throws {
+        let own = "sessionPersistence: {sessionName: own, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}"
+        let policies = """
+            ---
+            apiVersion: gateway.networking.x-k8s.io/v1alpha1
+            kind: XBackendTrafficPolicy
+            metadata: {name: web, namespace: shop}
+            spec:
+              targetRefs: [{group: "", kind: Service, name: web}, {group: "", kind: Service, name: none}]
+              retryConstraint: {budget: {percent: 7}}
+              sessionPersistence: {type: Header, header: {name: X-Shop}}
+            ---
+            apiVersion: gateway.networking.k8s.io/v1
+            kind: HTTPRoute
+            metadata: {name: own, namespace: shop}
+            spec:
+              parentRefs: [{group: "", kind: Service, name: web}, {kind: ListenerSet, name: l}]
+              rules: [{matches: [{path: {value: /own}}], backendRefs: [{name: web, port: 80}], \(own)}]
+            """
+        try folder.write(
+            "manifests/web.yaml", Self.cluster.replacing("{PORT}", with: "8080") + "\n" + policies)
+        try await withAgent { _ in
+            func output(_ command: String...) async throws -> String {
+                let words = [weir] + command + ["--state", state]
+                return try await ChildProcess.succeed(words).split(separator: " ").joined(separator: " ")
+            }
+            let theirs = try await output("explain", "--from", "shop/client", "http://web/")
+            #expect(theirs.contains("session Header x-shop, the Service's policy"))
+            #expect(theirs.contains("retries at most 7 % in 10s, or 10 in 1s"))
+            let own = try await output("explain", "--from", "shop/client", "http://web/own")
+            #expect(own.contains("session Cookie own path /, permanent, at most 1h, the rule's"))
+            #expect(!own.contains("x-shop") && own.contains("retries at most 7 %"))
+
+            let routes = try await output("routes", "-o", "wide")
+            #expect(routes.contains("HTTPRoute shop own shop/web True True 1 1 0 Cookie - in force"))
+            #expect(routes.contains("XBackendTrafficPolicy shop web shop/web,shop/none True - - 1 Header 7 % in 10s "))
+            #expect(routes.contains("not for others: Service shop/none does not exist"))
+
+            let status = try await output("status", "-o", "wide")
+            #expect(status.contains("\npolicies 1\n"))
+            #expect(status.contains("\nmesh weir: True (Accepted), "))
+            #expect(status.contains("no XMesh of that name is there\n"))
+            #expect(status.contains("\nfeatures ") && status.contains(" HTTPRoute HTTPRoute303RedirectStatusCode "))
+            #expect(status.contains("HTTPRoute shop/own: spec.parentRefs[1]: a ListenerSet is for another controller"))
+            #expect(status.contains("XBackendTrafficPolicy shop/web: spec.targetRefs[1]: Service shop/none does not"))
+        }
+    }
+
+    @Test func anotherControllersMeshIsSaid() async throws {
+        try folder.write(
+            "manifests/mesh.yaml",
+            """
+            apiVersion: gateway.networking.x-k8s.io/v1alpha1
+            kind: XMesh
+            metadata: {name: ours}
+            spec: {controllerName: example.org/other}
+            """)
+        try await withAgent("--mesh-name", "ours") { _ in
+            let status = try await run("status", "--state", state)
+            #expect(status.output.contains("ours: belongs to example.org/other and is left alone\n"))
+            #expect(status.output.contains("XMesh ours: spec.controllerName: the mesh belongs to example.org/other"))
         }
     }
 
