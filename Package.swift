@@ -86,13 +86,17 @@ let package = Package(
             dependencies: ["Proxy", "Model", "HTTPWire", "Reactor", "CLinux", "RegularExpressions"],
             path: "Tests/Instructions", exclude: ["measure"], swiftSettings: base),
 
+        // The reference that the HTTP/2 tests compare with.
+        .systemLibrary(name: "CNghttp2", path: "Tests/CNghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .target(name: "TestSupport", path: "Tests/Support", swiftSettings: base),
+        // What RFC 9113 demands, as bytes.
+        .target(name: "HTTP2Rows", path: "Tests/HTTP2Rows", swiftSettings: base),
         tests("ReadmeTests", ["TestSupport", "weir"]),
         tests("NodeTests", ["TestSupport", "weir", "Agent", "Inspection"], resources: ["Conformance", "Programs"]),
         tests("LayeringTests", []),
         tests("ReactorTests", ["Reactor", "CLinux"]),
-        tests("ProxyTests", ["Proxy", "Model", "HTTPWire", "Reactor", "CLinux", "RegularExpressions"]),
-        tests("PlaygroundTests", ["Playground", "Cgroups", "Resources", "weir"]),
+        tests("ProxyTests", ["Proxy", "Model", "HTTPWire", "HTTP2Rows", "Reactor", "CLinux", "RegularExpressions"]),
+        tests("PlaygroundTests", ["Playground", "Cgroups", "Resources", "weir"], resources: ["Programs"]),
         tests("ResourcesTests", ["Resources"]),
         tests("ManifestsTests", ["Manifests", "Resources", "CLinux"], resources: ["Cases"]),
         tests("PrometheusTests", ["Prometheus"]),
@@ -103,6 +107,6 @@ let package = Package(
         tests(
             "CompilerTests", ["Compiler", "Model", "Resources", "HTTPWire", yams], resources: ["Cases"]),
         tests("ModelTests", ["Model", "HTTPWire", "RegularExpressions"]),
-        tests("HTTPWireTests", ["HTTPWire"]),
+        tests("HTTPWireTests", ["HTTPWire", "HTTP2Rows", "CNghttp2"]),
     ]
 )

@@ -24,12 +24,20 @@ struct ClientRequest: Encodable, Sendable {
         let authority = host ?? (address.contains(":") ? "[\(address)]" : address) + (port == 80 ? "" : ":\(port)")
         headers = [["Host", authority]]
     }
+
+    func by(_ version: HTTPVersion) -> Self {
+        var request = self
+        request.how = version.how
+        return request
+    }
 }
 
 /// What the client saw.
 struct ClientAnswer: Decodable, Sendable {
     var status: Int?
     var headers: [[String]]?
+    /// By HTTP/2 only.
+    var trailers: [[String]]?
     var body: String?
     /// getpeername of the client's socket.
     var peer: String?
@@ -41,7 +49,16 @@ struct ClientAnswer: Decodable, Sendable {
 
     /// A field of the answer; repeated lines are joined by a comma.
     func header(_ name: String) -> String? {
-        let values = (headers ?? []).filter { $0[0].lowercased() == name.lowercased() }.map { $0[1] }
+        Self.value(headers, name)
+    }
+
+    /// The same of the trailers.
+    func trailer(_ name: String) -> String? {
+        Self.value(trailers, name)
+    }
+
+    private static func value(_ fields: [[String]]?, _ name: String) -> String? {
+        let values = (fields ?? []).filter { $0[0].lowercased() == name.lowercased() }.map { $0[1] }
         return values.isEmpty ? nil : values.joined(separator: ",")
     }
 
@@ -71,6 +88,7 @@ struct Echo: Decodable, Sendable {
     var host: String
     var headers: [Field]
     var bodyLength: Int
+    var `protocol`: String
     var client: String
     var server: String
 

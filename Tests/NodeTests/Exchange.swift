@@ -131,7 +131,11 @@ struct Exchange: Sendable {
 
 extension Node {
     /// Makes the exchanges, those of one client in one process, and records what is wrong.
-    func check(_ exchanges: [Exchange], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    /// - Parameter versions: what the clients speak; each exchange is made by each.
+    func check(
+        _ exchanges: [Exchange], by versions: [HTTPVersion] = [.http1],
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
         var byClient: [(String, [Exchange])] = []
         for exchange in exchanges {
             if let index = byClient.firstIndex(where: { $0.0 == exchange.from }) {
@@ -141,12 +145,14 @@ extension Node {
             }
         }
         for (client, list) in byClient {
-            let answers = try await requests(list.map(\.request), from: client)
-            for (exchange, answer) in zip(list, answers) {
-                for fault in exchange.faults(in: answer) {
-                    Issue.record(
-                        "\(exchange.method) http://\(exchange.service):\(exchange.port)\(exchange.path) \(exchange.headers) from \(client): \(fault)",
-                        sourceLocation: sourceLocation)
+            for version in versions {
+                let answers = try await requests(list.map { $0.request.by(version) }, from: client)
+                for (exchange, answer) in zip(list, answers) {
+                    for fault in exchange.faults(in: answer) {
+                        Issue.record(
+                            "\(version.rawValue) \(exchange.method) http://\(exchange.service):\(exchange.port)\(exchange.path) \(exchange.headers) from \(client): \(fault)",
+                            sourceLocation: sourceLocation)
+                    }
                 }
             }
         }

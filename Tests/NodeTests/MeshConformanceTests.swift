@@ -7,7 +7,7 @@ enum NodeTests {}
 
 extension NodeTests {
     /// The HTTP tests of the upstream mesh suite (v1.6.1), each with its manifest unchanged, compared more strictly: path,
-    /// host, Location and the routes' conditions too.
+    /// host, Location and the routes' conditions too. Every request is made over HTTP/1.1 and over HTTP/2.
     @Suite("Mesh conformance", .serialized)
     struct MeshConformance {
         private let node = SharedNode.node
@@ -16,14 +16,16 @@ extension NodeTests {
             _ file: String, _ exchanges: [Exchange], sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
             try await node.apply("case.yaml", Base.text(of: "Mesh/\(file)"))
-            try await node.check(exchanges, sourceLocation: sourceLocation)
+            try await node.check(exchanges, by: HTTPVersion.allCases, sourceLocation: sourceLocation)
             try await node.checkConditions(of: file, sourceLocation: sourceLocation)
             try await node.remove("case.yaml")
         }
 
         @Test("MeshBasic") func basic() async throws {
-            let answers = try await node.requests(
-                [ClientRequest("echo"), ClientRequest("echo", port: 8080)], from: Base.v1)
+            let requests = HTTPVersion.allCases.flatMap { version in
+                [ClientRequest("echo").by(version), ClientRequest("echo", port: 8080).by(version)]
+            }
+            let answers = try await node.requests(requests, from: Base.v1)
             for answer in answers {
                 #expect(answer.status == 200, "\(answer.summary)")
                 #expect(["echo-v1", "echo-v2"].contains(answer.echo?.pod), "\(answer.summary)")
@@ -57,9 +59,9 @@ extension NodeTests {
                 ])
         }
 
-        @Test("MeshHTTPRouteWeight") func weight() async throws {
+        @Test("MeshHTTPRouteWeight", arguments: HTTPVersion.allCases) func weight(_ client: HTTPVersion) async throws {
             try await node.apply("case.yaml", Base.text(of: "Mesh/MeshHTTPRouteWeight"))
-            try await node.checkWeights(["echo-v1": 0.7, "echo-v2": 0.3], runs: 10)
+            try await node.checkWeights(["echo-v1": 0.7, "echo-v2": 0.3], runs: 10, by: client)
             try await node.checkConditions(of: "MeshHTTPRouteWeight")
             try await node.remove("case.yaml")
         }
@@ -268,9 +270,10 @@ extension NodeTests.MeshConformance {
 extension Node {
     /// 500 requests a run, over connections that are reused: each pod's share is within 5 points of the wanted one.
     func checkWeights(
-        _ shares: [String: Double], runs: Int, sourceLocation: SourceLocation = #_sourceLocation
+        _ shares: [String: Double], runs: Int, by version: HTTPVersion = .http1,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        var request = ClientRequest("echo")
+        var request = ClientRequest("echo").by(version)
         request.count = 500
         request.reuse = true
         for run in 1...runs {

@@ -3,7 +3,8 @@ import Testing
 import TestSupport
 
 extension NodeTests {
-    /// The upstream gateway tests whose meaning holds for a mesh, with a Service as the parent.
+    /// The upstream gateway tests whose meaning holds for a mesh, with a Service as the parent. Every request is made over
+    /// HTTP/1.1 and over HTTP/2.
     @Suite("HTTPRoute conformance with a Service parent", .serialized)
     struct ServiceParentConformance {
         private let node = SharedNode.node
@@ -13,7 +14,7 @@ extension NodeTests {
             sourceLocation: SourceLocation = #_sourceLocation
         ) async throws {
             try await node.apply("case.yaml", Base.text(of: "Service/\(file)"))
-            try await node.check(exchanges, sourceLocation: sourceLocation)
+            try await node.check(exchanges, by: HTTPVersion.allCases, sourceLocation: sourceLocation)
             try await node.checkConditions(of: file, except: conditions, sourceLocation: sourceLocation)
             try await node.remove("case.yaml")
         }
@@ -201,9 +202,10 @@ extension NodeTests {
                 ])
         }
 
-        @Test("HTTPRouteRequestHeaderModifierBackendWeights") func requestHeaderModifierBackendWeights() async throws {
+        @Test("HTTPRouteRequestHeaderModifierBackendWeights", arguments: HTTPVersion.allCases)
+        func requestHeaderModifierBackendWeights(_ client: HTTPVersion) async throws {
             try await node.apply("case.yaml", Base.text(of: "Service/HTTPRouteRequestHeaderModifierBackendWeights"))
-            var request = ClientRequest("echo")
+            var request = ClientRequest("echo").by(client)
             request.count = 100
             request.reuse = true
             let answers = try await node.requests([request], from: Base.v1, concurrency: 4)
@@ -297,7 +299,7 @@ extension NodeTests {
                 try await node.apply("case.yaml", Base.text(of: "Mesh/MeshHTTPRoute\(code)Redirect"))
                 var exchange = Exchange.redirect("/\(path)", Int(code) ?? 0, "http://echo/\(path)")
                 exchange.method = "POST"
-                try await node.check([exchange])
+                try await node.check([exchange], by: HTTPVersion.allCases)
                 try await node.remove("case.yaml")
             }
         }
@@ -371,10 +373,11 @@ extension NodeTests {
                   rules:
                   - backendRefs: [{name: app-backend-v1, namespace: gateway-conformance-mesh-consumer, port: 8080}]
                 """)
-            try await node.check([
-                Exchange("/", to: Base.consumerPod),
-                Exchange("/", service: "echo.\(Base.mesh)", from: Base.consumerPod, to: Base.consumerPod),
-            ])
+            try await node.check(
+                [
+                    Exchange("/", to: Base.consumerPod),
+                    Exchange("/", service: "echo.\(Base.mesh)", from: Base.consumerPod, to: Base.consumerPod),
+                ], by: HTTPVersion.allCases)
             try await node.checkConditions(of: "cross-namespace")
             try await node.remove("case.yaml")
         }
@@ -390,10 +393,10 @@ extension NodeTests {
         @Test("HTTPRouteObservedGenerationBump") func observedGenerationBump() async throws {
             let text = try Base.text(of: "Service/HTTPRouteObservedGenerationBump")
             try await node.apply("case.yaml", text)
-            try await node.check([Exchange("/", to: Base.v1)])
+            try await node.check([Exchange("/", to: Base.v1)], by: HTTPVersion.allCases)
             let before = try await node.routes().first { $0.metadata.name == "observed-generation-bump" }
             try await node.apply("case.yaml", text.replacing("name: echo-v1", with: "name: echo-v2"))
-            try await node.check([Exchange("/", to: Base.v2)])
+            try await node.check([Exchange("/", to: Base.v2)], by: HTTPVersion.allCases)
             let after = try await node.routes().first { $0.metadata.name == "observed-generation-bump" }
             #expect(before?.metadata.generation == 1)
             #expect(after?.metadata.generation == 2)
@@ -456,9 +459,9 @@ extension NodeTests {
             try await run("HTTPRouteNamedRule", MeshConformance.namedRule)
         }
 
-        @Test("HTTPRouteWeight") func weight() async throws {
+        @Test("HTTPRouteWeight", arguments: HTTPVersion.allCases) func weight(_ client: HTTPVersion) async throws {
             try await node.apply("case.yaml", Base.text(of: "Service/HTTPRouteWeight"))
-            try await node.checkWeights(["echo-v1": 0.7, "echo-v2": 0.3, "echo-v3": 0], runs: 1)
+            try await node.checkWeights(["echo-v1": 0.7, "echo-v2": 0.3, "echo-v3": 0], runs: 1, by: client)
             try await node.checkConditions(of: "HTTPRouteWeight")
             try await node.remove("case.yaml")
         }
@@ -479,7 +482,8 @@ extension NodeTests {
             // Nothing claims the port, so that it is forwarded as if there were no route.
             var request = ClientRequest("echo")
             request.count = 20
-            let answers = try await node.requests([request], from: Base.v1)
+            let answers = try await node.requests(
+                HTTPVersion.allCases.map { request.by($0) }, from: Base.v1)
             #expect(answers.allSatisfy { $0.status == 200 })
             #expect(Set(answers.compactMap { $0.echo?.pod }) == ["echo-v1", "echo-v2"])
             try await node.remove("case.yaml")

@@ -5,12 +5,12 @@ Reads {"concurrency": N, "requests": [...]} from standard input and prints a lis
 
   address, port     where to connect; a name is looked up as an app would, family 4 or 6 restricts it
   how               plain (blocking), nonblocking, fastopen (MSG_FASTOPEN), fastopen-connect (TCP_FASTOPEN_CONNECT),
-                    asyncio, http.client
+                    asyncio, http.client, h2 (HTTP/2 with prior knowledge; the Host field is the authority)
   method, target, headers [[name, value], ...], body
   count, reuse      repetitions, and whether a connection is kept for the next request of the same worker
   timeout           seconds for each step
 
-An answer has status, headers, body, peer (getpeername), local, connection (how many requests it had before), seconds;
+An answer has status, headers, trailers (h2), body, peer (getpeername), local, connection (how many requests it had before), seconds;
 or error.
 """
 
@@ -125,6 +125,30 @@ def ask(request, kept):
     return answer
 
 
+def ask_by_http2(request, kept):
+    """Adds to kept, under its own kind of key, an http2.Connection."""
+    # Beside the sources nothing may be left.
+    sys.dont_write_bytecode = True
+    import http2
+
+    key = (request["address"], request["port"], request.get("family"), "h2")
+    held = kept.pop(key, None)
+    connection = held[0] if held else http2.Connection(connect(request, b"")[0])
+    served = connection.served
+    try:
+        answer = connection.ask(request)
+        answer["peer"], answer["local"] = name_of(connection.sock.getpeername()), name_of(connection.sock.getsockname())
+    except Exception:
+        connection.close()
+        raise
+    answer["connection"] = served
+    if request.get("reuse") and connection.isOpen:
+        kept[key] = [connection, served + 1]
+    else:
+        connection.close()
+    return answer
+
+
 def ask_by_http_client(request):
     connection = http.client.HTTPConnection(request["address"], request["port"], timeout=request.get("timeout", 20))
     headers = dict(request.get("headers", []))
@@ -173,7 +197,9 @@ def answer(request, kept):
     start = time.monotonic()
     try:
         how = request.get("how", "plain")
-        if how == "http.client":
+        if how == "h2":
+            result = ask_by_http2(request, kept)
+        elif how == "http.client":
             result = ask_by_http_client(request)
         elif how == "asyncio":
             result = ask_by_asyncio(request)
