@@ -330,11 +330,7 @@ extension Worker {
         guard x.pointee.phase == .waiting else { return keepForReplay(x, bytes) }
         guard x.pointee.chunksRequest else { return x.pointee.replay.append(bytes, &buffers) }
         var writer = HeadWriter(x.pointee.replay.reserve(bytes.count &+ 32, &buffers))
-        if !bytes.isEmpty {
-            writer.chunk(size: UInt64(bytes.count))
-            writer.append(bytes)
-            writer.endOfChunk()
-        }
+        writer.chunk(of: bytes)
         if isEnd {
             writer.lastChunk()
             writer.endOfHead()

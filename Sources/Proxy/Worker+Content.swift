@@ -292,11 +292,8 @@ extension Worker {
             let c = client(x.pointee.client)
             if !x.pointee.isHEAD {
                 if x.pointee.chunksResponse && !bytes.isEmpty {
-                    let room = c.pointee.output.reserve(bytes.count + 32, &buffers)
-                    var writer = HeadWriter(room)
-                    writer.chunk(size: UInt64(bytes.count))
-                    writer.append(bytes)
-                    writer.endOfChunk()
+                    var writer = HeadWriter(c.pointee.output.reserve(bytes.count + 32, &buffers))
+                    writer.chunk(of: bytes)
                     c.pointee.output.commit(writer.count)
                 } else {
                     c.pointee.output.append(bytes, &buffers)
@@ -330,5 +327,15 @@ extension Worker {
         case .mirror: break
         case .check: checkTrailers(x, lines)
         }
+    }
+}
+
+extension HeadWriter {
+    /// Content as one chunk; nothing for none, which would be the last.
+    mutating func chunk(of content: UnsafeRawBufferPointer) {
+        guard !content.isEmpty else { return }
+        chunk(size: UInt64(content.count))
+        append(content)
+        endOfChunk()
     }
 }

@@ -100,12 +100,13 @@ extension Worker {
 
     /// Sets the timer to whatever comes first.
     @inline(__always)
-    mutating func arm(_ x: Exchange) {
+    mutating func arm(_ x: Exchange) { arm(x, idle: now &+ settings.idleTimeout) }
+
+    @inline(__always)
+    private mutating func arm(_ x: Exchange, idle: UInt64) {
         timers.set(
             x.pointee.timer,
-            min(
-                min(x.pointee.requestDeadline, x.pointee.attemptDeadline),
-                min(x.pointee.wakeTime, now &+ settings.idleTimeout)))
+            min(min(x.pointee.requestDeadline, x.pointee.attemptDeadline), min(x.pointee.wakeTime, idle)))
     }
 
     mutating func exchangeExpired(_ x: Exchange) {
@@ -124,11 +125,7 @@ extension Worker {
         }
         let isAwaited = isClientAwaited(x)
         if isAwaited && now &- x.pointee.lastProgress >= settings.idleTimeout { return clientStalled(x) }
-        let deadline = (isAwaited ? x.pointee.lastProgress : now) &+ settings.idleTimeout
-        timers.set(
-            x.pointee.timer,
-            min(
-                min(x.pointee.requestDeadline, x.pointee.attemptDeadline), min(x.pointee.wakeTime, deadline)))
+        arm(x, idle: (isAwaited ? x.pointee.lastProgress : now) &+ settings.idleTimeout)
     }
 
     /// The exchange goes on when the client sends or takes something.
@@ -188,14 +185,9 @@ extension Worker {
 
     /// Nobody waits for the endpoint's response any more: it is told so.
     mutating func dropUpstream(_ x: Exchange) {
-        let index = x.pointee.upstream
         switch x.pointee.answerer {
         case .none: return
-        case .http1:
-            x.pointee.answerer = .none
-            x.pointee.upstream = Slab.none
-            upstream(index).pointee.exchange = Slab.none
-            reset(upstream(index))
+        case .http1: reset(upstream(x.pointee.upstream))
         case .http2: dropUpstreamStream(x)
         }
     }

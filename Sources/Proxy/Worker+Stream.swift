@@ -132,7 +132,10 @@ extension Worker {
         if x.pointee.isGRPC {
             status = 200
             content = .nothing
-            writer.appendGRPCStatus(Reason.all[Int(x.pointee.reason)], body)
+            writer.append("content-type: application/grpc\r\n")
+            // Without the end of the line.
+            writer.appendGRPCStatus(
+                Reason.all[Int(x.pointee.reason)], UnsafeRawBufferPointer(rebasing: body.dropLast()))
         } else {
             writer.describe(body)
             if x.pointee.isHEAD { content = .nothing }
@@ -163,10 +166,8 @@ extension Worker {
         writer.append("x-weir-reason: ")
         writer.append(string: reason.rawValue)
         writer.append("\r\n")
-        writer.field("grpc-status", decimal: UInt64(GRPCStatus(reason).rawValue))
-        writer.append("grpc-message: ")
-        writer.append(string: reason.rawValue)
-        writer.append("\r\n")
+        var text = reason.rawValue
+        text.withUTF8 { writer.appendGRPCStatus(reason, UnsafeRawBufferPointer($0)) }
         let lines = UnsafeRawBufferPointer(rebasing: out[(out.count - 4096)..<(out.count - 4096 + writer.count)])
         sendTrailers(session(x.pointee.client), x.pointee.clientStream, x, lines)
         responseDone(x)
@@ -240,13 +241,11 @@ extension Worker {
 }
 
 extension HeadWriter {
-    /// Trailers-only response of gRPC: the status, and why in words.
+    /// What gRPC's trailers say: the status, and why in words.
     mutating func appendGRPCStatus(_ reason: Reason, _ text: UnsafeRawBufferPointer) {
-        append("content-type: application/grpc\r\n")
         field("grpc-status", decimal: UInt64(GRPCStatus(reason).rawValue))
         append("grpc-message: ")
-        // Without the end of the line.
-        GRPCStatus.appendMessage(UnsafeRawBufferPointer(rebasing: text.dropLast()), to: &self)
+        GRPCStatus.appendMessage(text, to: &self)
         append("\r\n")
     }
 }

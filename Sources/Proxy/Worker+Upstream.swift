@@ -31,7 +31,6 @@ extension Worker {
                 }
             }
             bind(u, to: x, endpoint)
-            x.pointee.endpoint = endpoint
             let sent =
                 body.isEmpty
                 ? clinux_send(u.pointee.fd, head.baseAddress, head.count)
@@ -80,7 +79,6 @@ extension Worker {
                 slot: endpoint.pointee.slot, identity: endpoint.pointee.identity))
         count(.upstreams)
         bind(u, to: x, endpoint)
-        x.pointee.endpoint = endpoint
         guard epoll.add(fd, Epoll.socket, token: token) else {
             unbind(u)
             close(u)
@@ -139,6 +137,7 @@ extension Worker {
         u.pointee.parser = ResponseHeadParser(limits: settings.head, toHEAD: x.pointee.isHEAD)
         x.pointee.answerer = .http1
         x.pointee.upstream = u.pointee.index
+        x.pointee.endpoint = endpoint
         endpoints.begin(endpoint)
     }
 
